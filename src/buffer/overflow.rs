@@ -1,0 +1,43 @@
+//! What happens when a buffer is full.
+
+use std::fmt;
+
+/// What happens to an event when the buffer of its signal is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// `enqueue` waits for room, first come, first served; `try_enqueue` gives the event back.
+    #[default]
+    Wait,
+    /// Both give the event back at once.
+    Reject,
+    /// The event that has been in the buffer for longest makes room.
+    DropOldest,
+    /// The event that comes is dropped.
+    DropNewest,
+}
+
+/// Why an event that was accepted, or offered, is not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// [`Overflow::DropOldest`] made room.
+    Oldest,
+    /// [`Overflow::DropNewest`] kept the buffer as it was.
+    Newest,
+    /// The runtime that delivered the events ended.
+    RuntimeEnded,
+    /// Shutdown reached its deadline before the event's turn came.
+    Shutdown,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Oldest => "made room for a newer one",
+            Self::Newest => "the buffer was full",
+            Self::RuntimeEnded => "the runtime ended",
+            Self::Shutdown => "shutdown reached its deadline",
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! The methods of a signal, on the bus: each finds its signal by the event's type.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use tower_service::Service;
+
+use super::Bus;
+use crate::buffer::EnqueueError;
+use crate::error::BoxError;
+use crate::event::{Delivery, Event};
+use crate::listener::Listener;
+use crate::outcome::IntoOutcome;
+use crate::signal::{ListenBuilder, Subscription};
+
+/// # Registration and sending
+///
+/// As on [`Signal`](crate::Signal), where each has its example; the signal is found, and made if need be, by the event's type.
+impl Bus {
+    /// Starts the registration of a listener with options. See [`ListenBuilder`].
+    #[track_caller]
+    pub fn listen<E: Event>(&self) -> ListenBuilder<'static, E> {
+        ListenBuilder::of(self.signal(), Location::caller())
+    }
+
+    /// Registers an async closure, an async fn, or a closure that returns a future. See [`Signal::on`](crate::Signal::on).
+    ///
+    /// # Panics
+    ///
+    /// If `E` is a reference type: `async |e: &Order| ..` compiles with `E = &'static Order` and would never be called.
+    #[track_caller]
+    pub fn on<E, F, Fut>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
+    {
+        self.signal().on(listener)
+    }
+
+    /// Registers an async closure that can fail: `?` works with no annotation. See [`Signal::try_on`](crate::Signal::try_on).
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn try_on<E, F, Fut>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        Fut: Future<Output = Result<(), BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
+    {
+        self.signal().try_on(listener)
+    }
+
+    /// Registers a closure that borrows the event and runs in place. See [`Signal::on_sync`](crate::Signal::on_sync).
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn on_sync<E, F, R>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: Fn(&E) -> R + Send + Sync + 'static, // fix: capture only what is `Send + Sync` (`Arc` for `Rc`, `Mutex` for `RefCell`)
+        R: IntoOutcome,
+    {
+        self.signal().on_sync(listener)
+    }
+
+    /// Registers an async closure that is given an `Arc` of the event. See [`Signal::on_shared`](crate::Signal::on_shared).
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn on_shared<E, F, Fut>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
+    {
+        self.signal().on_shared(listener)
+    }
+
+    /// Registers a closure that blocks. See [`Signal::on_blocking`](crate::Signal::on_blocking).
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn on_blocking<E, F, R>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: Fn(E) -> R + Send + Sync + 'static, // fix: capture only what is `Send + Sync` (`Arc` for `Rc`, `Mutex` for `RefCell`)
+        R: IntoOutcome,
+    {
+        self.signal().on_blocking(listener)
+    }
+
+    /// Registers a value that implements [`Listener`], where there is an example.
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn listener<E: Event>(&self, listener: impl Listener<E>) -> Subscription {
+        self.signal().listener(listener)
+    }
+
+    /// Registers a `tower` service for the events of type `E`. [`Delivery`] has an example.
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn service<E, S>(&self, service: S) -> Subscription
+    where
+        E: Event,
+        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        self.signal::<E>().service(service)
+    }
+
+    /// Emits in a task of its own, and does not wait. See [`Signal::emit_detached`](crate::Signal::emit_detached).
+    ///
+    /// # Errors
+    ///
+    /// Gives the event back: see [`EnqueueError`].
+    pub fn emit_detached<E: Event>(&self, event: E) -> Result<(), EnqueueError<E>> {
+        self.signal().emit_detached(event)
+    }
+
+    /// Puts the event into the bounded buffer of its signal, and waits for room. See [`Signal::enqueue`](crate::Signal::enqueue).
+    ///
+    /// # Errors
+    ///
+    /// Gives the event back: see [`EnqueueError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped before it is ready, the event was not enqueued, and is dropped with it.
+    pub async fn enqueue<E: Event>(&self, event: E) -> Result<(), EnqueueError<E>> {
+        self.signal().enqueue(event).await
+    }
+
+    /// Puts the event into the bounded buffer of its signal without waiting. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
+    ///
+    /// # Errors
+    ///
+    /// Gives the event back: see [`EnqueueError`].
+    pub fn try_enqueue<E: Event>(&self, event: E) -> Result<(), EnqueueError<E>> {
+        self.signal().try_enqueue(event)
+    }
+}

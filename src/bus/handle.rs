@@ -1,0 +1,238 @@
+//! The handle.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::BusBuilder;
+use super::map::Map;
+use crate::dispatch::{Core, Emit, Options};
+use crate::event::Event;
+use crate::outcome::Report;
+use crate::registry::Metadata;
+use crate::signal::{Description, Inner, Shutdown, Signal, shutdown};
+use crate::sync::{AtomicBool, Ordering};
+
+/// All signals of a service, found by event type. Cheap to clone; clones are the same bus.
+///
+/// A bus without a pool runs listeners in the emitter's task. With [`pool`](BusBuilder::pool), every emission dispatches to a `JoinSet` under the pool's
+/// semaphore. It works outside a runtime and in a `static`.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::EmitError> {
+/// use fanfare::Bus;
+///
+/// #[derive(Clone)]
+/// struct OrderPlaced { id: u64 }
+///
+/// let bus = Bus::new();
+/// bus.on(async |order: OrderPlaced| println!("order {}", order.id));
+/// bus.emit(OrderPlaced { id: 7 }).await.into_result()?;
+/// # Ok(()) }
+/// ```
+///
+/// In a `static`:
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use fanfare::Bus;
+///
+/// static BUS: LazyLock<Bus> = LazyLock::new(Bus::new);
+/// BUS.on(async |n: u32| println!("{n}"));
+/// BUS.try_enqueue(1_u32).unwrap(); // outside a runtime: delivered when a call is made inside one
+/// ```
+#[derive(Clone)]
+pub struct Bus {
+    inner: Arc<Shared>,
+}
+
+struct Shared {
+    signals: Map,
+    options: Options,
+    /// Counts the events of types that have no signal, and speaks for them.
+    unknown: Arc<Core>,
+    closed: AtomicBool,
+}
+
+impl Bus {
+    /// Makes a bus with the default options: no pool, listeners run in the emitter's task.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Starts a bus with options. They are the defaults of its signals; [`BusBuilder::signal`] sets those of one signal.
+    ///
+    /// ```
+    /// use fanfare::{Bus, Pool};
+    /// let bus = Bus::builder().pool(Pool::new(64)).buffer(10_000).build();
+    /// # drop(bus);
+    /// ```
+    pub fn builder() -> BusBuilder {
+        BusBuilder::new()
+    }
+
+    pub(super) fn with_options(options: Options, name: Arc<str>) -> Self {
+        Self {
+            inner: Arc::new(Shared {
+                signals: Map::new(),
+                unknown: Arc::new(Core::new(name, "", options.clone())),
+                options,
+                closed: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// The signal of one event type, made if there is none. Keep the handle where events are emitted often: it saves the look-up.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let bus = fanfare::Bus::new();
+    /// let numbers = bus.signal::<u32>();
+    /// numbers.on(async |_| {});
+    /// assert_eq!(bus.emit(7_u32).await.delivered(), 1);
+    /// # }
+    /// ```
+    pub fn signal<E: Event>(&self) -> Signal<E> {
+        Signal {
+            inner: self.signal_or(|| Signal::with_checked(self.inner.options.clone())),
+        }
+    }
+
+    pub(super) fn signal_or<E: Event>(&self, make: impl FnOnce() -> Signal<E>) -> Arc<Inner<E>> {
+        let signal = self.inner.signals.get_or_add(make);
+        // Shutdown closes first and then looks for signals: one that it did not find is closed here.
+        if self.is_closed() {
+            crate::signal::AnySignal::close(&*signal);
+        }
+        signal
+    }
+
+    /// Calls the listeners of the event's type that are registered now, and waits until all of them have finished. See [`Signal::emit`].
+    ///
+    /// # Performance
+    ///
+    /// [`Signal::emit`] and one look-up in a map, without a lock. A type that nobody has listened to makes no signal and allocates nothing.
+    pub fn emit<E: Event>(&self, event: E) -> Emit<'_, E> {
+        match self.inner.signals.get() {
+            Some(signal) => signal.emit(event),
+            None if self.is_closed() => Emit::nobody(Report::closed()),
+            None => {
+                self.inner.unknown.dead_event(std::any::type_name::<E>());
+                Emit::nobody(Report::default())
+            }
+        }
+    }
+
+    /// Shuts every signal down, with one limit for all. See [`Signal::shutdown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Intake stays closed if it is dropped; call it again to wait on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// let bus = fanfare::Bus::new();
+    /// bus.on(async |_: u32| tokio::time::sleep(Duration::from_millis(5)).await);
+    /// bus.emit_detached(1_u32).unwrap();
+    /// let left = bus.shutdown(Duration::from_secs(10)).await;
+    /// assert!(left.is_clean(), "{left}");
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, limit: Duration) -> Shutdown {
+        self.inner.closed.store(true, Ordering::SeqCst);
+        shutdown(self.inner.signals.all(), limit).await
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) has been called.
+    pub fn is_closed(&self) -> bool {
+        self.inner.closed.load(Ordering::SeqCst)
+    }
+
+    /// How many listeners all signals have together.
+    pub fn len(&self) -> usize {
+        self.inner
+            .signals
+            .all()
+            .iter()
+            .map(|signal| signal.len())
+            .sum()
+    }
+
+    /// Whether nobody listens to anything.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is known about every listener of every signal, by signal name and then in the order of calls. See [`Metadata`].
+    ///
+    /// ```
+    /// let bus = fanfare::Bus::new();
+    /// bus.listen::<u32>().key("audit").on(async |_| {})?;
+    /// let listeners = bus.listeners();
+    /// assert_eq!((listeners[0].signal(), listeners[0].key()), ("u32", Some("audit")));
+    /// # Ok::<(), fanfare::RegisterError>(())
+    /// ```
+    pub fn listeners(&self) -> Vec<Metadata> {
+        self.inner
+            .signals
+            .all()
+            .iter()
+            .flat_map(|signal| signal.metadata())
+            .collect()
+    }
+
+    /// Signal name and key of every listener that has a key. [`Signal::keys`] has those of one signal.
+    pub fn keys(&self) -> Vec<(String, String)> {
+        let listeners = self.listeners();
+        let keyed = listeners
+            .iter()
+            .filter_map(|one| Some((one.signal(), one.key()?)));
+        keyed
+            .map(|(signal, key)| (signal.to_owned(), key.to_owned()))
+            .collect()
+    }
+
+    /// The options of every signal in effect. See [`Description`].
+    pub fn describe(&self) -> Vec<Description> {
+        self.inner
+            .signals
+            .all()
+            .iter()
+            .map(|signal| signal.describe())
+            .collect()
+    }
+
+    /// How many events were emitted whose type no listener has ever been registered for.
+    pub fn unknown_events(&self) -> u64 {
+        self.inner.unknown.stats().dead()
+    }
+
+    /// Removes every listener of every signal, and says how many there were. See [`Signal::clear`].
+    pub fn clear(&self) -> usize {
+        self.inner
+            .signals
+            .all()
+            .iter()
+            .map(|signal| signal.clear())
+            .sum()
+    }
+}
+
+impl Default for Bus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("name", &self.inner.unknown.name)
+            .field("listeners", &self.len())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+//! [`Bus`]: all signals of a service, found by event type.
+//!
+//! # Failures
+//!
+//! - **Nobody listens**: an emission of a type without a signal makes none; the dead-event policy of the bus decides.
+//! - **Closed**: after [`Bus::shutdown`] every signal is closed, those that are made later included.
+
+mod builder;
+mod delegate;
+mod handle;
+mod map;
+
+pub use builder::BusBuilder;
+pub use handle::Bus;

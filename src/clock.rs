@@ -1,0 +1,51 @@
+//! The one clock. Everything that reads time reads it here, so that a paused tokio runtime pauses all of it.
+
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+pub(crate) use tokio::time::Instant;
+
+/// Now, on the clock that `tokio::time::pause` stops.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// The first instant that this process asked for: coarse times are counted from it.
+fn origin() -> Instant {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    *ORIGIN.get_or_init(now)
+}
+
+/// A time of day in whole milliseconds, small enough for an atomic. Zero means never.
+#[derive(Clone, Copy)]
+pub(crate) struct Coarse(pub(crate) u64);
+
+impl Coarse {
+    pub(crate) fn at(instant: Instant) -> Self {
+        let since = instant.saturating_duration_since(origin());
+        Self(1 + u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1))
+    }
+
+    /// The time of day that this was, or `None` for never.
+    pub(crate) fn to_system_time(self) -> Option<SystemTime> {
+        let since = Duration::from_millis(self.0.checked_sub(1)?);
+        let ago = now().saturating_duration_since(origin() + since);
+        SystemTime::now().checked_sub(ago)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coarse_times_are_never_zero_and_come_back_as_a_time_of_day() {
+        assert!(Coarse(0).to_system_time().is_none());
+        let then = Coarse::at(now());
+        assert_ne!(then.0, 0);
+        let ago = SystemTime::now()
+            .duration_since(then.to_system_time().unwrap())
+            .unwrap_or_default();
+        assert!(ago < Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,478 @@
+//! The state machine of one emission.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream as _;
+use futures_util::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
+
+use super::options::{Dispatch, OnError};
+use super::payload::Payload;
+use super::running::{Finished, Running};
+use super::start::{Site, Start, Started, why_skipped};
+use super::tasks::Tasks;
+use super::watch::{Ended, Watch};
+use super::{Core, Pass};
+use crate::clock;
+use crate::context::{self, Loan};
+use crate::event::Event;
+use crate::key::unique_id;
+use crate::outcome::{
+    Cancellation, Cause, Flow, Rejection, Report, ReportEntry, Skip, Tally, catch,
+};
+use crate::pool::{Acquire, Permit};
+use crate::registry::{Entry, Record, Snapshot};
+use crate::sync::Ordering;
+
+/// One emission, from the call of `emit` to its report.
+///
+/// Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's permit, and the pass.
+pub(crate) struct Emission<E> {
+    active: Active,
+    permit: Option<Permit>,
+    acquire: Option<Acquire>,
+    loan: Option<Loan>,
+    phase: Phase,
+    /// The next listener to start, as an index into the snapshot.
+    next: usize,
+    /// The filter of `next` has said yes.
+    filtered: bool,
+    /// The emission has had its first permit.
+    admitted: bool,
+    /// No further listener is to start.
+    stopped: bool,
+    payload: Payload<E>,
+    tally: Tally,
+    watch: Watch,
+    snapshot: Arc<Snapshot<E>>,
+    site: Site,
+    _pass: Pass,
+}
+
+enum Phase {
+    New,
+    Running,
+    /// All listeners are done; the outer listener takes its permit back before it sees the report.
+    Returning,
+    Finished,
+}
+
+/// The listeners that have been started and have not finished.
+enum Active {
+    None,
+    Here(FuturesUnordered<Running>),
+    Tasks(Tasks),
+}
+
+impl<E: Event> Emission<E> {
+    pub(crate) fn new(core: &Arc<Core>, snapshot: Arc<Snapshot<E>>, event: E, pass: Pass) -> Self {
+        // Tasks share the event too, where a listener only borrows it.
+        let shares = snapshot.shares || core.options.mode() == Dispatch::Parallel;
+        Self {
+            active: Active::None,
+            permit: None,
+            acquire: None,
+            loan: None,
+            phase: Phase::New,
+            next: 0,
+            filtered: false,
+            admitted: false,
+            stopped: false,
+            payload: Payload::new(event, shares && !snapshot.entries.is_empty()),
+            tally: Tally::default(),
+            watch: Watch::default(),
+            snapshot,
+            site: Site {
+                core: Arc::clone(core),
+                parent: None,
+                emission: 0,
+            },
+            _pass: pass,
+        }
+    }
+
+    pub(crate) fn set_deadline(&mut self, given: Duration) {
+        self.watch.deadline = Some((clock::now() + given, given));
+    }
+
+    pub(crate) fn set_token(&mut self, token: CancellationToken) {
+        self.watch.token = Some(token);
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Report> {
+        loop {
+            match self.phase {
+                Phase::New => {
+                    self.phase = Phase::Running;
+                    self.begin();
+                }
+                Phase::Running => {
+                    if self.run(cx).is_pending() {
+                        // The listener that awaits this emission does not run meanwhile.
+                        if let Some(loan) = &mut self.loan {
+                            loan.lend();
+                        }
+                        return Poll::Pending;
+                    }
+                    self.close();
+                    self.phase = Phase::Returning;
+                }
+                Phase::Returning => {
+                    if let Some(loan) = &mut self.loan {
+                        ready!(loan.poll_return(cx));
+                    }
+                    self.phase = Phase::Finished;
+                    return Poll::Ready(self.tally.finish());
+                }
+                Phase::Finished => panic!("an emission was polled after it was ready"),
+            }
+        }
+    }
+
+    /// The first poll: finds the listener that this emission is made in, and refuses what may not begin.
+    fn begin(&mut self) {
+        let core = Arc::clone(&self.site.core);
+        core.counters.emissions.fetch_add(1, Ordering::Relaxed);
+        if self.snapshot.entries.is_empty() {
+            core.dead_event(core.event_type);
+            return;
+        }
+        if self.snapshot.shares {
+            self.site.emission = unique_id();
+        }
+        self.site.parent = context::current();
+        if let Some(parent) = &self.site.parent {
+            self.loan = parent.lease.clone().map(Loan::new);
+            let limit = core.options.recursion_limit;
+            if parent.depth >= limit {
+                let mut path: Vec<&str> =
+                    parent.chain().map(|call| &*call.listener.signal).collect();
+                path.reverse();
+                path.push(&core.name);
+                let path = path.join(" -> ");
+                self.reject(&Rejection::RecursionLimit { limit, path });
+                return;
+            }
+        }
+        if let (Some(loan), Some(_)) = (&mut self.loan, &core.options.pool) {
+            // The listeners of this emission need permits, maybe of the very pool of the listener that waits for them.
+            loan.lend();
+        }
+        if let Some(ended) = self.watch.ended(&core) {
+            self.cancel(ended);
+        }
+    }
+
+    /// Starts what may start and drives what is active, until all is done or nothing moves.
+    fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let snapshot = Arc::clone(&self.snapshot);
+        loop {
+            while let Some(entry) = snapshot.entries.get(self.next) {
+                if self.stopped {
+                    self.skip_rest();
+                } else if self.must_wait(entry) || self.start(entry, cx).is_pending() {
+                    break;
+                }
+            }
+            match self.active.poll_next(cx) {
+                Poll::Ready(Some(finished)) => self.settle(finished),
+                Poll::Ready(None) if self.next >= snapshot.entries.len() => return Poll::Ready(()),
+                _ => break,
+            }
+        }
+        let ended = ready!(self.watch.poll(cx, &self.site.core));
+        self.cancel(ended);
+        Poll::Ready(())
+    }
+
+    /// Whether those that are active must finish before this listener starts: the barrier of stages, and the order of `Sequential`.
+    fn must_wait(&self, entry: &Entry<E>) -> bool {
+        if self.active.is_empty() {
+            return false;
+        }
+        let started = &self.snapshot.entries[self.next - 1];
+        self.site.core.options.mode() == Dispatch::Sequential
+            || started.record.stage != entry.record.stage
+    }
+
+    /// Starts the next listener, or passes over it. Pending while it waits for a permit.
+    fn start(&mut self, entry: &Arc<Entry<E>>, cx: &mut Context<'_>) -> Poll<()> {
+        let current = entry.current();
+        let index = self.next;
+        if current.record.is_removed() || current.record.is_spent() {
+            self.next += 1;
+            self.fail(
+                index,
+                &current.record,
+                Cause::Skipped(why_skipped(&current.record)),
+            );
+            return Poll::Ready(());
+        }
+        if !self.filtered {
+            if let Some(cause) = self.refused_by_filter(current) {
+                self.next += 1;
+                self.fail(index, &current.record, cause);
+                return Poll::Ready(());
+            }
+            self.filtered = true;
+        }
+        if let Err(full) = ready!(self.poll_permit(cx)) {
+            self.reject(&full);
+            return Poll::Ready(());
+        }
+        self.next += 1;
+        self.filtered = false;
+        if self.site.core.options.mode() == Dispatch::Parallel {
+            self.spawn(index, entry);
+        } else {
+            self.start_here(index, entry, cx);
+        }
+        Poll::Ready(())
+    }
+
+    fn start_here(&mut self, index: usize, entry: &Arc<Entry<E>>, cx: &mut Context<'_>) {
+        let started = Start {
+            site: &self.site,
+            index,
+            entry,
+            payload: &mut self.payload,
+            last: self.next == self.snapshot.entries.len(),
+            permit: &mut self.permit,
+            timed_from: None,
+        }
+        .run(cx);
+        match started {
+            Started::Finished(finished) => self.settle(finished),
+            Started::Suspended(running) => self.active.here().push(running),
+        }
+    }
+
+    fn spawn(&mut self, index: usize, entry: &Arc<Entry<E>>) {
+        let record = &entry.current().record;
+        let Some(handle) = self.site.core.options.handle() else {
+            return self.fail(index, record, Cause::Rejected(Rejection::NoRuntime));
+        };
+        let owned = entry.current().callee.owns();
+        let last = self.next == self.snapshot.entries.len();
+        match catch(|| self.payload.split(owned, last)) {
+            Ok(payload) => {
+                let permit = self.permit.take();
+                let site = self.site.clone();
+                self.active
+                    .tasks()
+                    .spawn(&handle, site, index, Arc::clone(entry), payload, permit);
+            }
+            Err(message) => self.fail(index, record, Cause::Panicked(message)),
+        }
+    }
+
+    fn refused_by_filter(&self, entry: &Entry<E>) -> Option<Cause> {
+        let filter = entry.filter.as_ref()?;
+        match catch(|| filter(self.payload.borrow())) {
+            Ok(true) => None,
+            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
+            Err(message) => Some(Cause::Panicked(message)),
+        }
+    }
+
+    /// Takes a permit, if the signal has a pool: the first as the pool's policy says, further ones for as long as it takes. In `Parallel` only the
+    /// first is taken here; the tasks take theirs.
+    fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        let Some(pool) = &self.site.core.options.pool else {
+            return Poll::Ready(Ok(()));
+        };
+        let in_tasks = self.site.core.options.mode() == Dispatch::Parallel;
+        if self.permit.is_some() || (self.admitted && in_tasks) {
+            return Poll::Ready(Ok(()));
+        }
+        if self.acquire.is_none() {
+            self.permit = pool.try_acquire();
+        }
+        if self.permit.is_none() {
+            let admitted = self.admitted;
+            let acquire = self.acquire.get_or_insert_with(|| {
+                if admitted {
+                    pool.acquire()
+                } else {
+                    pool.admit()
+                }
+            });
+            let acquired = ready!(acquire.as_mut().poll(cx));
+            self.acquire = None;
+            match acquired {
+                Ok(permit) => self.permit = Some(permit),
+                Err(full) => {
+                    return Poll::Ready(Err(Rejection::PoolFull {
+                        size: full.size,
+                        waited: full.waited,
+                    }));
+                }
+            }
+        }
+        self.admitted = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<E> Emission<E> {
+    /// Counts what came of one call.
+    fn settle(&mut self, finished: Finished) {
+        let Finished {
+            index,
+            record,
+            flow,
+            duration,
+        } = finished;
+        match flow {
+            Flow::Done => self.tally.done(),
+            Flow::Break => {
+                self.tally.done();
+                self.stopped = true;
+            }
+            Flow::Not(cause) => self.not_done(index, &record, cause, duration),
+        }
+    }
+
+    fn fail(&mut self, index: usize, record: &Record, cause: Cause) {
+        self.not_done(index, record, cause, None);
+    }
+
+    fn not_done(
+        &mut self,
+        index: usize,
+        record: &Record,
+        cause: Cause,
+        duration: Option<Duration>,
+    ) {
+        record.counters.not_done(&cause);
+        let entry = ReportEntry {
+            index,
+            who: Arc::clone(&record.identity),
+            cause,
+            duration,
+        };
+        if entry.outcome().is_failure() {
+            self.site.core.tell(&entry);
+            self.stopped |= self.site.core.options.on_error == OnError::Stop;
+        }
+        self.tally.not_done(entry);
+    }
+
+    fn skip_rest(&mut self) {
+        self.rest(|record| {
+            Cause::Skipped(if record.is_removed() || record.is_spent() {
+                why_skipped(record)
+            } else {
+                Skip::Stopped
+            })
+        });
+    }
+
+    fn reject(&mut self, rejection: &Rejection) {
+        self.rest(|_| Cause::Rejected(rejection.clone()));
+    }
+
+    /// Passes over all listeners that have not started.
+    fn rest(&mut self, cause: impl Fn(&Record) -> Cause) {
+        let snapshot = Arc::clone(&self.snapshot);
+        for (index, entry) in snapshot.entries.iter().enumerate().skip(self.next) {
+            let record = &entry.current().record;
+            self.fail(index, record, cause(record));
+        }
+        self.next = snapshot.entries.len();
+    }
+
+    /// Ends the emission early: drops the listeners that run, and passes over the rest.
+    fn cancel(&mut self, ended: Ended) {
+        self.acquire = None;
+        match std::mem::replace(&mut self.active, Active::None) {
+            Active::None => {}
+            Active::Here(running) => {
+                for call in running {
+                    let cause = if call.is_blocking() {
+                        ended.cause()
+                    } else {
+                        ended.cause_of_running()
+                    };
+                    let (index, record) = (call.index, Arc::clone(&call.record));
+                    drop(call);
+                    self.fail(index, &record, cause);
+                }
+            }
+            Active::Tasks(tasks) => {
+                for (index, record) in tasks.cancel() {
+                    let blocking = record.kind == crate::listener::Kind::Blocking;
+                    let cause = if blocking {
+                        ended.cause()
+                    } else {
+                        ended.cause_of_running()
+                    };
+                    self.fail(index, &record, cause);
+                }
+            }
+        }
+        self.rest(|_| ended.cause());
+    }
+
+    /// Gives back what the emission holds, and counts it.
+    fn close(&mut self) {
+        self.permit = None;
+        self.site.core.counters.add(self.tally.counts());
+    }
+}
+
+impl<E> Drop for Emission<E> {
+    fn drop(&mut self) {
+        if matches!(self.phase, Phase::New | Phase::Running) {
+            if matches!(self.phase, Phase::New) {
+                self.site
+                    .core
+                    .counters
+                    .emissions
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+            self.cancel(Ended::Cancelled(Cancellation::Dropped));
+            self.close();
+        }
+    }
+}
+
+impl Active {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Here(running) => running.is_empty(),
+            Self::Tasks(tasks) => tasks.is_empty(),
+        }
+    }
+
+    fn here(&mut self) -> &mut FuturesUnordered<Running> {
+        if !matches!(self, Self::Here(_)) {
+            *self = Self::Here(FuturesUnordered::new());
+        }
+        match self {
+            Self::Here(running) => running,
+            _ => unreachable!("set above"),
+        }
+    }
+
+    fn tasks(&mut self) -> &mut Tasks {
+        if !matches!(self, Self::Tasks(_)) {
+            *self = Self::Tasks(Tasks::default());
+        }
+        match self {
+            Self::Tasks(tasks) => tasks,
+            _ => unreachable!("set above"),
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished>> {
+        match self {
+            Self::None => Poll::Ready(None),
+            Self::Here(running) => std::pin::Pin::new(running).poll_next(cx),
+            Self::Tasks(tasks) => tasks.poll_next(cx),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Running the listeners of one emission.
+//!
+//! [`Emission`] is the state machine behind [`Emit`]: it starts listeners in the order of its snapshot, drives those that suspend, keeps stages apart,
+//! and makes the report. The modes differ only in where a call runs (in the emitter's task or in one of its own) and in what must have finished
+//! before the next one starts. A mode that orders by key will stand beside them in `Dispatch` and in `Emission::must_wait`.
+//!
+//! # Failures
+//!
+//! - **A listener panics**: caught at its own poll, call, filter or drop; it becomes [`Outcome::Panicked`](crate::Outcome::Panicked).
+//! - **The emission is dropped**: listeners that have not finished are cancelled, counted and reported to the failure callbacks.
+//! - **Nobody looks at the report**: every failure is told to the callbacks, or else logged, when it happens.
+
+mod core;
+mod emission;
+mod emit;
+mod gate;
+mod options;
+mod payload;
+mod running;
+mod start;
+mod stats;
+mod tasks;
+mod voice;
+mod watch;
+
+pub(crate) use self::core::Core;
+pub(crate) use emission::Emission;
+pub use emit::Emit;
+pub(crate) use gate::Pass;
+pub(crate) use options::Options;
+pub use options::{DeadEvent, DeadEvents, Dispatch, OnError, Order, Timing};
+pub use stats::Stats;

@@ -1,0 +1,293 @@
+//! Starting one call: the checks and claims before it, in their one order, and the call itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::task::JoinHandle;
+
+use super::Core;
+use super::options::Timing;
+use super::payload::Payload;
+use super::running::{Finished, Occupancy, Running};
+use crate::clock::{self, Instant};
+use crate::context::{self, CallContext, Lease};
+use crate::event::{Delivery, Event};
+use crate::listener::{Callee, Slot};
+use crate::outcome::{Cancellation, Cause, Flow, Rejection, ReportEntry, Skip, Verdict, catch};
+use crate::pool::Permit;
+use crate::registry::{Entry, Record};
+use crate::sync::{AtomicBool, Ordering};
+
+/// Where a call comes from. The same for all calls of an emission.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) core: Arc<Core>,
+    pub(super) parent: Option<Arc<CallContext>>,
+    pub(super) emission: u64,
+}
+
+/// How far a call came in its first poll.
+pub(super) enum Started {
+    Finished(Finished),
+    Suspended(Running),
+}
+
+/// One call that is about to be made.
+pub(super) struct Start<'a, E> {
+    pub(super) site: &'a Site,
+    pub(super) index: usize,
+    pub(super) entry: &'a Arc<Entry<E>>,
+    pub(super) payload: &'a mut Payload<E>,
+    /// Whether no listener after this one needs the event.
+    pub(super) last: bool,
+    /// The permit for the call. Put back if the call finishes at once.
+    pub(super) permit: &'a mut Option<Permit>,
+    pub(super) timed_from: Option<Instant>,
+}
+
+impl<E: Event> Start<'_, E> {
+    /// Marks, claims and calls the listener, and polls it once.
+    pub(super) fn run(self, cx: &mut Context<'_>) -> Started {
+        let Some((entry, mut occupancy)) = enter(self.entry) else {
+            return self.skip(self.entry);
+        };
+        let blocking = matches!(entry.callee, Callee::Blocking(_));
+        // The claim is the last step before the call. A blocking listener claims on its thread.
+        if !blocking && !entry.record.claim() {
+            return self.skip(entry);
+        }
+        let timing = self.site.core.options.timing == Timing::On;
+        let started = self.timed_from.or_else(|| timing.then(clock::now));
+        occupancy.lease = self.permit.take().map(Lease::new);
+        let context = Arc::new(CallContext {
+            listener: Arc::clone(&entry.record.identity),
+            lease: occupancy.lease.clone(),
+            depth: self.site.parent.as_ref().map_or(0, |parent| parent.depth) + 1,
+            parent: self.site.parent.clone(),
+        });
+        let mut running = Running {
+            index: self.index,
+            record: Arc::clone(&entry.record),
+            slot: None,
+            call: None,
+            started,
+            taking: None,
+        };
+        if blocking {
+            let verdict = start_blocking(
+                self.site,
+                entry,
+                self.payload.own(self.last),
+                context,
+                occupancy,
+            );
+            match verdict {
+                Ok(slot) => running.slot = Some(slot),
+                Err(cause) => return Started::Finished(finished(&running, Flow::Not(cause))),
+            }
+        } else {
+            entry
+                .record
+                .counters
+                .called(started.unwrap_or_else(clock::now));
+            let called = {
+                let _entered = context::enter(Arc::clone(&context));
+                catch(|| call(self.site, entry, self.payload, self.last))
+            };
+            running.call = Some((context, occupancy));
+            match called {
+                Ok(Called::Future(slot)) => running.slot = Some(slot),
+                Ok(Called::Done(verdict)) => {
+                    return finish_at_once(running, verdict.0, self.permit);
+                }
+                Err(message) => {
+                    return finish_at_once(
+                        running,
+                        Flow::Not(Cause::Panicked(message)),
+                        self.permit,
+                    );
+                }
+            }
+        }
+        match running.poll_call(cx) {
+            Poll::Ready(finished) => {
+                *self.permit = end(&mut running);
+                Started::Finished(finished)
+            }
+            Poll::Pending => {
+                running.started.get_or_insert_with(clock::now);
+                Started::Suspended(running)
+            }
+        }
+    }
+
+    fn skip(&self, entry: &Entry<E>) -> Started {
+        Started::Finished(Finished {
+            index: self.index,
+            record: Arc::clone(&entry.record),
+            flow: Flow::Not(Cause::Skipped(why_skipped(&entry.record))),
+            duration: None,
+        })
+    }
+}
+
+/// Why a listener that may not be called is passed over.
+pub(super) fn why_skipped(record: &Record) -> Skip {
+    if record.is_spent() {
+        Skip::Spent
+    } else {
+        Skip::Removed
+    }
+}
+
+/// Marks a call of the entry, or of the one that has taken its place. `None` if it was removed.
+fn enter<E>(entry: &Arc<Entry<E>>) -> Option<(&Arc<Entry<E>>, Occupancy)> {
+    let mut entry = entry.current();
+    loop {
+        if entry.record.enter() {
+            let occupancy = Occupancy {
+                record: Arc::clone(&entry.record),
+                lease: None,
+            };
+            return Some((entry, occupancy));
+        }
+        // Removed: by a replacement, whose successor is known by now, or for good.
+        let current = entry.current();
+        if Arc::ptr_eq(current, entry) {
+            return None;
+        }
+        entry = current;
+    }
+}
+
+enum Called {
+    Done(Verdict),
+    Future(Slot),
+}
+
+/// Calls the listener with the event in the form that it takes. Runs user code: the closure, and the event's `Clone`.
+fn call<E: Event>(site: &Site, entry: &Entry<E>, payload: &mut Payload<E>, last: bool) -> Called {
+    match &entry.callee {
+        Callee::Owned(listener) => Called::Future(listener(payload.own(last))),
+        Callee::Shared(listener) => Called::Future(listener(payload.share())),
+        Callee::Borrowed(listener) => Called::Done(listener(payload.borrow())),
+        Callee::Service(listener) => {
+            let identity = Arc::clone(&entry.record.identity);
+            Called::Future(listener(Delivery::first(
+                payload.share(),
+                site.emission,
+                identity,
+            )))
+        }
+        Callee::Blocking(_) => unreachable!("blocking listeners are started on their own pool"),
+    }
+}
+
+fn finished(running: &Running, flow: Flow) -> Finished {
+    Finished {
+        index: running.index,
+        record: Arc::clone(&running.record),
+        flow,
+        duration: running
+            .started
+            .map(|since| clock::now().saturating_duration_since(since)),
+    }
+}
+
+fn finish_at_once(mut running: Running, flow: Flow, permit: &mut Option<Permit>) -> Started {
+    *permit = end(&mut running);
+    Started::Finished(finished(&running, flow))
+}
+
+fn end(running: &mut Running) -> Option<Permit> {
+    running
+        .call
+        .take()
+        .and_then(|(_, occupancy)| occupancy.end())
+}
+
+/// Sends the call to the blocking pool. Mark and permit go with it and come back when the thread returns, also if nobody waits any more.
+fn start_blocking<E: Event>(
+    site: &Site,
+    entry: &Entry<E>,
+    event: E,
+    context: Arc<CallContext>,
+    occupancy: Occupancy,
+) -> Result<Slot, Cause> {
+    let Callee::Blocking(listener) = &entry.callee else {
+        unreachable!("only blocking listeners are started here");
+    };
+    let handle = site
+        .core
+        .options
+        .handle()
+        .ok_or(Cause::Rejected(Rejection::NoRuntime))?;
+    let (listener, core) = (Arc::clone(listener), Arc::clone(&site.core));
+    let abandoned = Arc::new(AtomicBool::new(false));
+    let nobody_waits = Arc::clone(&abandoned);
+    let thread = handle.spawn_blocking(move || {
+        let record = &occupancy.record;
+        if !record.claim() {
+            return Verdict::not(Cause::Skipped(Skip::Spent));
+        }
+        let started = clock::now();
+        record.counters.called(started);
+        let verdict = {
+            let _entered = context::enter(context);
+            catch(|| listener(event))
+                .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)))
+        };
+        if nobody_waits.load(Ordering::Relaxed) {
+            tell_late(&core, record, &verdict, started);
+        }
+        verdict
+    });
+    Ok(Slot::start(Blocking {
+        thread,
+        abandoned,
+        done: false,
+    }))
+}
+
+/// A blocking listener returned after its emission had ended: the report said cancelled, and what came of it is told all the same.
+fn tell_late(core: &Core, record: &Record, verdict: &Verdict, started: Instant) {
+    if let Flow::Not(cause) = &verdict.0 {
+        record.counters.not_done(cause);
+        core.tell(&ReportEntry {
+            index: 0,
+            who: Arc::clone(&record.identity),
+            cause: cause.clone(),
+            duration: Some(clock::now().saturating_duration_since(started)),
+        });
+    }
+}
+
+/// Waits for a blocking thread. Dropping it takes a call that has not started back from the queue.
+struct Blocking {
+    thread: JoinHandle<Verdict>,
+    abandoned: Arc<AtomicBool>,
+    done: bool,
+}
+
+impl Future for Blocking {
+    type Output = Verdict;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let joined = ready!(Pin::new(&mut self.thread).poll(cx));
+        self.done = true;
+        Poll::Ready(
+            joined.unwrap_or_else(|_| Verdict::not(Cause::Cancelled(Cancellation::RuntimeEnded))),
+        )
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        if !self.done {
+            self.abandoned.store(true, Ordering::Relaxed);
+            self.thread.abort();
+        }
+    }
+}

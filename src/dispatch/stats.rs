@@ -1,0 +1,102 @@
+//! What a signal has done.
+
+use crate::outcome::{Counts, Outcome};
+use crate::sync::{AtomicU64, Ordering};
+
+/// What a signal has done since it was made. Counts are exact; each is read by itself.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use fanfare::{Outcome, Signal};
+///
+/// let signal = Signal::<u32>::new();
+/// signal.on(async |_| {});
+/// let _ = signal.emit(1).await;
+/// let stats = signal.stats();
+/// assert_eq!((stats.emissions(), stats.count(Outcome::Done)), (1, 1));
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    pub(crate) emissions: u64,
+    pub(crate) dead: u64,
+    pub(crate) enqueued: u64,
+    pub(crate) dropped: u64,
+    pub(crate) refused: u64,
+    pub(crate) suppressed: u64,
+    pub(crate) outcomes: [u64; Outcome::ALL.len()],
+}
+
+impl Stats {
+    /// Emissions that were begun, dead and cancelled ones included.
+    pub fn emissions(&self) -> u64 {
+        self.emissions
+    }
+
+    /// Emissions that nobody listened to.
+    pub fn dead(&self) -> u64 {
+        self.dead
+    }
+
+    /// How many times a listener had this outcome.
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize]
+    }
+
+    /// Events that the buffer took; those of them that it dropped later are in [`dropped`](Self::dropped) too.
+    pub fn enqueued(&self) -> u64 {
+        self.enqueued
+    }
+
+    /// Events that the buffer dropped: by overflow, at the end of a runtime, or at the deadline of a shutdown.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Events that were given back by `enqueue`, `try_enqueue` and `emit_detached`.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Log lines about failures that the rate limit held back.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+}
+
+/// The counters behind [`Stats`].
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) emissions: AtomicU64,
+    pub(crate) dead: AtomicU64,
+    pub(crate) enqueued: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    outcomes: [AtomicU64; Outcome::ALL.len()],
+}
+
+impl Counters {
+    pub(crate) fn add(&self, counts: Counts) {
+        for outcome in Outcome::ALL {
+            let count = counts.of(outcome);
+            if count > 0 {
+                self.outcomes[outcome as usize].fetch_add(count as u64, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn read(&self, suppressed: u64) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            emissions: read(&self.emissions),
+            dead: read(&self.dead),
+            enqueued: read(&self.enqueued),
+            dropped: read(&self.dropped),
+            refused: read(&self.refused),
+            suppressed,
+            outcomes: std::array::from_fn(|n| read(&self.outcomes[n])),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Errors that more than one room speaks of.
+
+use std::fmt;
+
+/// The error type of listeners: anything that implements `std::error::Error`, or a string.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An option was given a value that makes no sense. Names the option, the value, and what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionError {
+    option: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl OptionError {
+    pub(crate) fn new(
+        option: &'static str,
+        value: impl fmt::Display,
+        expected: &'static str,
+    ) -> Self {
+        Self {
+            option,
+            value: value.to_string(),
+            expected,
+        }
+    }
+
+    /// The option's name, as the builder's method is called.
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+
+    /// The value that was refused.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            option,
+            value,
+            expected,
+        } = self;
+        write!(f, "option `{option}` cannot be {value}: {expected}")
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+/// Checks a count against the limits of its option.
+pub(crate) fn check_count(
+    option: &'static str,
+    value: usize,
+    most: usize,
+    expected: &'static str,
+) -> Result<(), OptionError> {
+    if (1..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(OptionError::new(option, value, expected))
+    }
+}

@@ -1,0 +1,67 @@
+//! Fanfare is an event bus native to tokio: typed events, async closures as listeners, one `emit(event).await` that runs them all and tells you
+//! what each one did.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use fanfare::Bus;
+//!
+//! #[derive(Clone)]
+//! struct OrderPlaced { id: u64, total: u64 }
+//!
+//! let bus = Bus::new();
+//! bus.on(async |order: OrderPlaced| println!("order {}", order.id));
+//! bus.listen::<OrderPlaced>().key("audit").filter(|order| order.total > 100).try_on(async |order| {
+//!     tokio::fs::write("/dev/null", order.id.to_string()).await?;
+//!     Ok(())
+//! })?;
+//!
+//! let report = bus.emit(OrderPlaced { id: 7, total: 120 }).await;
+//! assert_eq!(report.delivered(), 2);
+//! # Ok(()) }
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | register listeners | [`Bus`], [`Signal`], [`ListenBuilder`], [`Subscription`], [`Listener`], [`Batch`] |
+//! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
+//! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
+//! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
+//! | look inside | [`Metadata`], [`Stats`], [`Description`] |
+//! | stop | [`Bus::shutdown`], [`Shutdown`] |
+//!
+//! # Panics of listeners
+//!
+//! A panic of a listener is contained and reported. With `panic = "abort"` the process ends at the first one; [`Signal::describe`] says which it is.
+
+mod buffer;
+mod bus;
+mod clock;
+mod context;
+mod dispatch;
+mod error;
+mod event;
+mod key;
+mod listener;
+mod outcome;
+mod pool;
+mod registry;
+mod signal;
+mod sync;
+
+pub use buffer::{DropReason, EnqueueError, Overflow};
+pub use bus::{Bus, BusBuilder};
+pub use context::{WithoutPermit, without_permit};
+pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
+pub use error::{BoxError, OptionError};
+pub use event::{Delivery, Event};
+pub use listener::{Kind, Listener};
+pub use outcome::{
+    Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report, ReportEntry, Skip,
+    Verdict,
+};
+pub use pool::{Pool, PoolBuilder, WhenFull};
+pub use registry::{Metadata, RegisterError};
+pub use signal::{
+    Batch, Description, ListenBuilder, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
+    Undelivered, Unfinished,
+};

@@ -1,0 +1,31 @@
+//! The kinds of listeners.
+
+use std::fmt;
+
+/// How a listener takes its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// An async closure, async fn or [`Listener`](crate::Listener) that owns its event.
+    Async,
+    /// An async closure that shares one `Arc` of the event with the others of its kind.
+    Shared,
+    /// A closure that borrows the event and runs in place.
+    Sync,
+    /// A closure that runs on the blocking pool.
+    Blocking,
+    /// A `tower` service.
+    Service,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Async => "async",
+            Self::Shared => "shared",
+            Self::Sync => "sync",
+            Self::Blocking => "blocking",
+            Self::Service => "service",
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! The outcomes of one listener, and their causes.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What one listener did in one emission.
+///
+/// The set may grow: match with a wildcard, or ask [`is_failure`](Self::is_failure).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was called and succeeded.
+    Done,
+    /// It returned an error.
+    Failed,
+    /// It panicked.
+    Panicked,
+    /// It was started and a deadline ended it.
+    TimedOut,
+    /// It was not called: no permit, recursion too deep, or no runtime to run on.
+    Rejected,
+    /// It was cancelled, before its turn or while it ran.
+    Cancelled,
+    /// It was handed to a background retry.
+    Deferred,
+    /// It was passed over on purpose: filtered, removed, spent or stopped.
+    Skipped,
+}
+
+impl Outcome {
+    /// Every outcome, in the order in which reports print them.
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Failed,
+        Self::Panicked,
+        Self::TimedOut,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Deferred,
+        Self::Skipped,
+    ];
+
+    /// Whether this makes [`Report::into_result`](crate::Report::into_result) an error.
+    ///
+    /// ```
+    /// use fanfare::Outcome;
+    /// assert!(Outcome::Panicked.is_failure());
+    /// assert!(!Outcome::Skipped.is_failure());
+    /// ```
+    pub const fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Failed | Self::Panicked | Self::TimedOut | Self::Rejected | Self::Cancelled
+        )
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed out",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Deferred => "deferred",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// Why a listener was not [`Outcome::Done`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The error that it returned.
+    Failed(Arc<dyn Error + Send + Sync>),
+    /// The message of its panic.
+    Panicked(Arc<str>),
+    /// How long the emission was given before its deadline ended the listener.
+    TimedOut(Duration),
+    /// Why it was not called.
+    Rejected(Rejection),
+    /// Who cancelled it.
+    Cancelled(Cancellation),
+    /// It goes on in the background.
+    Deferred,
+    /// Why it was passed over.
+    Skipped(Skip),
+}
+
+impl Cause {
+    /// The outcome that this is a cause of.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Failed(_) => Outcome::Failed,
+            Self::Panicked(_) => Outcome::Panicked,
+            Self::TimedOut(_) => Outcome::TimedOut,
+            Self::Rejected(_) => Outcome::Rejected,
+            Self::Cancelled(_) => Outcome::Cancelled,
+            Self::Deferred => Outcome::Deferred,
+            Self::Skipped(_) => Outcome::Skipped,
+        }
+    }
+
+    /// The message of the panic, if it was one.
+    pub fn panic_message(&self) -> Option<&str> {
+        match self {
+            Self::Panicked(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The error that the listener returned, if it returned one. `downcast_ref` finds the type behind it.
+    pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Failed(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => {
+                write!(f, "failed: {error}")?;
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::TimedOut(given) => write!(f, "timed out after {given:?}"),
+            Self::Rejected(rejection) => write!(f, "rejected: {rejection}"),
+            Self::Cancelled(cancellation) => write!(f, "cancelled: {cancellation}"),
+            Self::Deferred => f.write_str("deferred to the background"),
+            Self::Skipped(skip) => write!(f, "skipped: {skip}"),
+        }
+    }
+}
+
+/// Why a listener was not called although it should have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The pool had no free permit in time: its size, and how long the emission waited.
+    PoolFull {
+        /// The pool's size.
+        size: usize,
+        /// How long the emission waited for a permit; zero if the pool rejects at once.
+        waited: Duration,
+    },
+    /// Emissions are nested deeper than the limit: an event that, through its listeners, emits itself.
+    RecursionLimit {
+        /// The limit, as `recursion_limit` sets it.
+        limit: usize,
+        /// The emissions that led here, outermost first: `a -> b -> a`.
+        path: String,
+    },
+    /// The listener needs a task or a blocking thread, and there is no tokio runtime to give it one.
+    NoRuntime,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PoolFull { size, waited } if waited.is_zero() => {
+                write!(f, "no free permit in the pool of {size}")
+            }
+            Self::PoolFull { size, waited } => {
+                write!(f, "no free permit in the pool of {size} within {waited:?}")
+            }
+            Self::RecursionLimit { limit, path } => {
+                write!(f, "emissions nested deeper than the recursion limit of {limit}: {path}")
+            }
+            Self::NoRuntime => f.write_str("no tokio runtime here: emit inside one, or give the builder a handle with `runtime`"),
+        }
+    }
+}
+
+/// Who cancelled a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cancellation {
+    /// The future of the emission was dropped.
+    Dropped,
+    /// The emission's deadline passed before its turn came, or while its blocking thread ran.
+    Deadline,
+    /// A `CancellationToken` fired.
+    Token,
+    /// The signal or the bus was shut down and its drain time was over.
+    Shutdown,
+    /// The runtime that ran it ended.
+    RuntimeEnded,
+}
+
+impl fmt::Display for Cancellation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dropped => "the emission was dropped",
+            Self::Deadline => "the deadline of the emission passed",
+            Self::Token => "a cancellation token fired",
+            Self::Shutdown => "shut down",
+            Self::RuntimeEnded => "the runtime ended",
+        })
+    }
+}
+
+/// Why a listener was passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Skip {
+    /// Its filter said no.
+    Filtered,
+    /// It was removed before its turn.
+    Removed,
+    /// Its `once` or `times(n)` was used up by another emission.
+    Spent,
+    /// A listener before it stopped the emission: `OnError::Stop` or `ControlFlow::Break`.
+    Stopped,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Filtered => "its filter said no",
+            Self::Removed => "removed before its turn",
+            Self::Spent => "used up",
+            Self::Stopped => "stopped by a listener before it",
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! How many of each outcome.
+
+use super::Outcome;
+
+/// A count for each outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts([usize; Outcome::ALL.len()]);
+
+impl Counts {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.0[outcome as usize] += 1;
+    }
+
+    pub(crate) fn of(&self, outcome: Outcome) -> usize {
+        self.0[outcome as usize]
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+
+    pub(crate) fn failures(&self) -> usize {
+        Outcome::ALL
+            .into_iter()
+            .filter(|o| o.is_failure())
+            .map(|o| self.of(o))
+            .sum()
+    }
+}

@@ -1,0 +1,20 @@
+//! What came of it: [`Outcome`] is what one listener did, [`Cause`] says why, [`Report`] is what one emission did.
+//!
+//! # Failures
+//!
+//! [`Outcome::is_failure`] draws the line: `Failed`, `Panicked`, `TimedOut`, `Rejected` and `Cancelled` make
+//! [`Report::into_result`] an error; `Skipped` and `Deferred` are listed in [`Report::entries`] and are no failure.
+
+mod cause;
+mod counts;
+mod output;
+mod panics;
+mod report;
+
+pub use cause::{Cancellation, Cause, Outcome, Rejection, Skip};
+pub(crate) use counts::Counts;
+pub(crate) use output::Flow;
+pub use output::{IntoOutcome, Verdict};
+pub(crate) use panics::{catch, message};
+pub(crate) use report::Tally;
+pub use report::{EmitError, Report, ReportEntry};

@@ -1,0 +1,104 @@
+//! What a pool is doing, and has done: counters that are read without stopping it.
+
+use std::time::Duration;
+
+use crate::clock::{self, Instant};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+
+pub(super) struct Load {
+    since: Instant,
+    in_use: AtomicUsize,
+    waiting: AtomicUsize,
+    /// Sum of all ends of holds less the sum of all starts, in nanoseconds since `since`, wrapping: with the holds that still run added at
+    /// their present age it is the time that permits were held.
+    held: AtomicU64,
+    waited: AtomicU64,
+    waits: AtomicU64,
+    rejections: AtomicU64,
+}
+
+impl Load {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            in_use: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            held: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+            rejections: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn take(&self) {
+        self.held.fetch_sub(self.age(), Ordering::Relaxed);
+        self.in_use.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn give(&self) {
+        self.in_use.fetch_sub(1, Ordering::Relaxed);
+        self.held.fetch_add(self.age(), Ordering::Relaxed);
+    }
+
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        Waiting {
+            load: self,
+            since: clock::now(),
+        }
+    }
+
+    pub(super) fn reject(&self) {
+        self.rejections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn in_use(&self) -> usize {
+        self.in_use.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn busy_time(&self) -> Duration {
+        let running = (self.in_use() as u64).wrapping_mul(self.age());
+        let held = self.held.load(Ordering::Relaxed).wrapping_add(running);
+        // A reading between the two counters of a `take` or `give` can be off by one hold, and so just below zero: that is a huge number here.
+        Duration::from_nanos(if held > u64::MAX / 2 { 0 } else { held })
+    }
+
+    pub(super) fn wait_time(&self) -> Duration {
+        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn rejections(&self) -> u64 {
+        self.rejections.load(Ordering::Relaxed)
+    }
+
+    fn age(&self) -> u64 {
+        nanos(clock::now().saturating_duration_since(self.since))
+    }
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One waiter; counted from here until it is dropped.
+pub(super) struct Waiting<'a> {
+    load: &'a Load,
+    since: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+        let waited = clock::now().saturating_duration_since(self.since);
+        self.load.waited.fetch_add(nanos(waited), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,280 @@
+//! The pool: a semaphore that bounds how many listeners run at once, shared by any number of signals and buses.
+//!
+//! # Failures
+//!
+//! - **Full**: what an emission does when no permit is free is the pool's [`WhenFull`]: wait, wait up to a deadline, or be rejected whole.
+//! - **Leaks**: a permit is a guard; it goes back on success, error, panic, timeout and cancellation alike.
+//! - **Deadlock**: a listener that waits for an emission of its own gives its permit back for that time; for any other long wait there is
+//!   [`without_permit`](crate::without_permit).
+
+mod full;
+mod load;
+mod permit;
+mod resize;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use full::Full;
+pub use full::WhenFull;
+use load::Load;
+pub(crate) use permit::Permit;
+use resize::Limit;
+use tokio::sync::Semaphore;
+
+use crate::clock;
+use crate::error::{OptionError, check_count};
+
+/// The largest pool.
+const MOST: usize = 1 << 20;
+const EXPECTED: &str = "it takes 1 to 1,048,576 permits";
+
+/// A permit on its way, with the queue place that it holds.
+pub(crate) type Acquire = Pin<Box<dyn Future<Output = Result<Permit, Full>> + Send>>;
+
+/// A bound on how many listeners run at once. Cheap to clone; clones are the same pool.
+///
+/// Give it to [`Bus::builder`](crate::Bus::builder) or [`Signal::builder`](crate::Signal::builder). The bound is strict in every dispatch
+/// mode, across resizes, and across all signals that share the pool. Waiting is first come, first served.
+///
+/// # Performance
+///
+/// A permit is a write to memory that all emitters share: about two locked operations and two clock reads a listener. A bus has no pool unless
+/// it is given one.
+///
+/// # Examples
+///
+/// ```
+/// use fanfare::{Bus, Pool};
+///
+/// let pool = Pool::new(64);
+/// let bus = Bus::builder().pool(pool.clone()).build();
+/// assert_eq!((pool.size(), pool.in_use(), pool.waiting()), (64, 0, 0));
+/// # drop(bus);
+/// ```
+#[derive(Clone)]
+pub struct Pool(Arc<Inner>);
+
+struct Inner {
+    semaphore: Arc<Semaphore>,
+    limit: Limit,
+    load: Load,
+    when_full: WhenFull,
+}
+
+impl Pool {
+    /// Makes a pool of `size` permits that lets emissions wait when it is full. [`builder`](Self::builder) has the other policies.
+    ///
+    /// # Panics
+    ///
+    /// If `size` is 0.
+    #[track_caller]
+    pub fn new(size: usize) -> Self {
+        Self::builder(size).build()
+    }
+
+    /// Starts a pool with options.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fanfare::{Pool, WhenFull};
+    ///
+    /// let pool = Pool::builder(8).when_full(WhenFull::WaitUpTo(Duration::from_millis(50))).build();
+    /// assert_eq!(pool.size(), 8);
+    /// ```
+    pub fn builder(size: usize) -> PoolBuilder {
+        PoolBuilder {
+            size,
+            when_full: WhenFull::Wait,
+        }
+    }
+
+    /// Changes the number of permits while the pool works.
+    ///
+    /// Growing wakes waiters at once. Shrinking takes idle permits now and the rest as they come back: no permit is taken from a listener that
+    /// runs. The bound holds across the change: never more than the larger of the old and the new size run, and never more than the new once
+    /// those that held a permit have given it back.
+    ///
+    /// ```
+    /// let pool = fanfare::Pool::new(2);
+    /// pool.resize(10)?;
+    /// assert_eq!(pool.size(), 10);
+    /// assert_eq!(pool.resize(0).unwrap_err().value(), "0");
+    /// # Ok::<(), fanfare::OptionError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If `size` is 0; the pool stays as it is.
+    pub fn resize(&self, size: usize) -> Result<(), OptionError> {
+        check_count("pool", size, MOST, EXPECTED)?;
+        self.0.limit.resize(&self.0.semaphore, size);
+        Ok(())
+    }
+
+    /// The number of permits. See [`new`](Self::new).
+    pub fn size(&self) -> usize {
+        self.0.limit.size()
+    }
+
+    /// How many permits are held now. Right after a shrink it can be above [`size`](Self::size), until the holders give back.
+    pub fn in_use(&self) -> usize {
+        self.0.load.in_use()
+    }
+
+    /// How many emissions and tasks wait for a permit now.
+    pub fn waiting(&self) -> usize {
+        self.0.load.waiting()
+    }
+
+    /// The share of permits that is held now: 0.0 is idle, 1.0 is full.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn utilisation(&self) -> f64 {
+        self.in_use() as f64 / self.size() as f64
+    }
+
+    /// How long permits have been held, added up over all permits since the pool was made.
+    pub fn busy_time(&self) -> Duration {
+        self.0.load.busy_time()
+    }
+
+    /// How long permits have been free, added up over all permits since the pool was made: `size` x age - [`busy_time`](Self::busy_time).
+    pub fn idle_time(&self) -> Duration {
+        self.0
+            .limit
+            .capacity_time()
+            .saturating_sub(self.busy_time())
+    }
+
+    /// How long emissions and tasks have waited for a permit, added up over those whose wait is over.
+    pub fn wait_time(&self) -> Duration {
+        self.0.load.wait_time()
+    }
+
+    /// How many had to wait for a permit.
+    pub fn waits(&self) -> u64 {
+        self.0.load.waits()
+    }
+
+    /// How many emissions were rejected because the pool was full.
+    pub fn rejections(&self) -> u64 {
+        self.0.load.rejections()
+    }
+
+    /// A permit if one is free and nobody waits.
+    pub(crate) fn try_acquire(&self) -> Option<Permit> {
+        let permit = Arc::clone(&self.0.semaphore).try_acquire_owned().ok()?;
+        Some(Permit::new(self.clone(), permit))
+    }
+
+    /// Waits for a permit for as long as it takes. Dropping the future gives up the place in the queue.
+    pub(crate) fn acquire(&self) -> Acquire {
+        let pool = self.clone();
+        Box::pin(async move { Ok(pool.wait().await) })
+    }
+
+    /// Waits for a permit as the pool's policy says.
+    pub(crate) fn admit(&self) -> Acquire {
+        let pool = self.clone();
+        Box::pin(async move {
+            match pool.0.when_full {
+                WhenFull::Wait => Ok(pool.wait().await),
+                WhenFull::WaitUpTo(limit) => match tokio::time::timeout(limit, pool.wait()).await {
+                    Ok(permit) => Ok(permit),
+                    Err(_) => Err(pool.reject(limit)),
+                },
+                WhenFull::Reject => pool
+                    .try_acquire()
+                    .ok_or_else(|| pool.reject(Duration::ZERO)),
+            }
+        })
+    }
+
+    async fn wait(&self) -> Permit {
+        if let Some(permit) = self.try_acquire() {
+            return permit;
+        }
+        let _waiting = self.0.load.wait();
+        let permit = Arc::clone(&self.0.semaphore)
+            .acquire_owned()
+            .await
+            .expect("the semaphore of a pool is never closed");
+        Permit::new(self.clone(), permit)
+    }
+
+    fn reject(&self, waited: Duration) -> Full {
+        self.0.load.reject();
+        Full {
+            size: self.size(),
+            waited,
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("size", &self.size())
+            .field("in_use", &self.in_use())
+            .field("waiting", &self.waiting())
+            .field("when_full", &self.0.when_full)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options of a [`Pool`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct PoolBuilder {
+    size: usize,
+    when_full: WhenFull,
+}
+
+impl PoolBuilder {
+    /// What an emission does when no permit is free. Default: [`WhenFull::Wait`]. See [`Pool::builder`].
+    pub fn when_full(mut self, policy: WhenFull) -> Self {
+        self.when_full = policy;
+        self
+    }
+
+    /// Makes the pool. See [`Pool::builder`].
+    ///
+    /// # Panics
+    ///
+    /// Where [`try_build`](Self::try_build) returns an error.
+    #[track_caller]
+    pub fn build(self) -> Pool {
+        self.try_build().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Makes the pool, or says which option makes no sense.
+    ///
+    /// ```
+    /// let error = fanfare::Pool::builder(0).try_build().unwrap_err();
+    /// assert_eq!((error.option(), error.value()), ("pool", "0"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the size is 0, or a wait is zero (that is `Reject`).
+    pub fn try_build(self) -> Result<Pool, OptionError> {
+        check_count("pool", self.size, MOST, EXPECTED)?;
+        if let WhenFull::WaitUpTo(Duration::ZERO) = self.when_full {
+            return Err(OptionError::new(
+                "when_full",
+                "WaitUpTo(0ns)",
+                "it takes a wait above zero; `WhenFull::Reject` does not wait",
+            ));
+        }
+        let now = clock::now();
+        Ok(Pool(Arc::new(Inner {
+            semaphore: Arc::new(Semaphore::new(self.size)),
+            limit: Limit::new(self.size, now),
+            load: Load::new(now),
+            when_full: self.when_full,
+        })))
+    }
+}

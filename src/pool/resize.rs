@@ -1,0 +1,105 @@
+//! The size of a pool, which may change while permits are out.
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::load::nanos;
+use crate::clock::{self, Instant};
+use crate::sync::{AtomicUsize, Mutex, Ordering};
+
+/// How many permits there should be, and how many of those that are out must not come back.
+pub(super) struct Limit {
+    size: AtomicUsize,
+    /// A semaphore can only forget permits that are idle. The rest of a shrink is owed by those who hold one: on the way back they pay.
+    debt: AtomicUsize,
+    capacity: Mutex<Capacity>,
+}
+
+/// Permits x time since the pool was made.
+struct Capacity {
+    changed: Instant,
+    before: u64,
+}
+
+impl Limit {
+    pub(super) fn new(size: usize, now: Instant) -> Self {
+        Self {
+            size: AtomicUsize::new(size),
+            debt: AtomicUsize::new(0),
+            capacity: Mutex::new(Capacity {
+                changed: now,
+                before: 0,
+            }),
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn capacity_time(&self) -> Duration {
+        let capacity = self.capacity.lock();
+        Duration::from_nanos(capacity.until_now(self.size()).0)
+    }
+
+    pub(super) fn resize(&self, semaphore: &Semaphore, size: usize) {
+        // The lock makes one change at a time; permits come and go meanwhile.
+        let mut capacity = self.capacity.lock();
+        let old = self.size();
+        let (before, now) = capacity.until_now(old);
+        *capacity = Capacity {
+            changed: now,
+            before,
+        };
+        self.size.store(size, Ordering::Relaxed);
+        if size < old {
+            self.debt.fetch_add(old - size, Ordering::AcqRel);
+            self.collect(semaphore);
+        } else {
+            semaphore.add_permits(size - old - self.cancel_debt(size - old));
+        }
+    }
+
+    /// Pays the debt with permits that are idle.
+    fn collect(&self, semaphore: &Semaphore) {
+        while self.pay_debt() {
+            if semaphore.forget_permits(1) == 0 {
+                // None is idle. Whoever gives one back after this line sees the debt.
+                self.debt.fetch_add(1, Ordering::AcqRel);
+                if semaphore.available_permits() == 0 {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes up to `most` from the debt, and says how much.
+    fn cancel_debt(&self, most: usize) -> usize {
+        self.debt
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |debt| {
+                Some(debt - debt.min(most))
+            })
+            .map_or(0, |debt| debt.min(most))
+    }
+
+    /// Takes one from the debt. True if there was one: then one permit must go. `AcqRel` orders it with the change of size that made it.
+    pub(super) fn pay_debt(&self) -> bool {
+        // The common case writes nothing.
+        self.debt.load(Ordering::Acquire) > 0
+            && self
+                .debt
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |debt| {
+                    debt.checked_sub(1)
+                })
+                .is_ok()
+    }
+}
+
+impl Capacity {
+    fn until_now(&self, size: usize) -> (u64, Instant) {
+        let now = clock::now();
+        let since = nanos(now.saturating_duration_since(self.changed));
+        (self.before + since.saturating_mul(size as u64), now)
+    }
+}

@@ -1,0 +1,237 @@
+//! The list of listeners: the newest snapshot, and the changes to it.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::{Entry, Record, RegisterError, Remove, Snapshot};
+use crate::event::Event;
+use crate::key::Key;
+use crate::sync::{Mutex, Ordering};
+
+/// Which of two listeners of equal stage and priority is called first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// A listener on its way into the registry.
+pub(crate) struct Insert<E> {
+    pub(crate) entry: Arc<Entry<E>>,
+    /// Take the place of the listener with the same key, if there is one.
+    pub(crate) replace: bool,
+}
+
+/// The listeners of one signal. The swap is hidden here, so that its strategy can change.
+pub(crate) struct Registry<E> {
+    newest: ArcSwap<Snapshot<E>>,
+    /// Held by whoever changes the list; readers never take it.
+    changing: Mutex<()>,
+    order: Order,
+    quiet: Arc<Notify>,
+}
+
+impl<E: Event> Registry<E> {
+    pub(crate) fn new(order: Order) -> Self {
+        Self {
+            newest: ArcSwap::from_pointee(Snapshot::empty()),
+            changing: Mutex::new(()),
+            order,
+            quiet: Arc::new(Notify::new()),
+        }
+    }
+
+    /// The newest version. O(1), no lock.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot<E>> {
+        self.newest.load_full()
+    }
+
+    pub(crate) fn quiet(&self) -> &Arc<Notify> {
+        &self.quiet
+    }
+
+    /// Inserts all of them in one version, or none. O(n + m log m) for m listeners into n. Returns how many listeners there are then.
+    pub(crate) fn insert(&self, inserts: &[Insert<E>]) -> Result<usize, RegisterError> {
+        // Listeners and what they capture are user code, so none is dropped under the lock: `inserts` and the old version outlive it.
+        let (_old, len, replaced) = {
+            let _changing = self.changing.lock();
+            let old = self.newest.load_full();
+            let mut change = Change::of(&old);
+            // One that was removed before its batch was committed stays out.
+            for insert in inserts
+                .iter()
+                .filter(|insert| !insert.entry.record.is_removed())
+            {
+                change.insert(insert)?;
+            }
+            let Change {
+                entries,
+                keys,
+                replaced,
+                ..
+            } = change;
+            let len = entries.len();
+            self.publish(
+                entries,
+                keys.map_or_else(|| Arc::clone(&old.keys), Arc::new),
+            );
+            for (before, after) in &replaced {
+                // In this order: whoever sees the removal finds the successor.
+                let _ = before.successor.set(Arc::clone(after));
+                before.record.mark_removed();
+            }
+            (old, len, replaced)
+        };
+        if !replaced.is_empty() {
+            self.quiet.notify_waiters();
+        }
+        Ok(len)
+    }
+
+    /// Takes one listener out. False if it is out already. O(n).
+    pub(crate) fn remove(&self, record: &Record) -> bool {
+        let taken = self.take_out(|other| std::ptr::eq(other, record));
+        if !taken {
+            // Gone before, or not yet committed with its batch: the mark keeps it out.
+            record.mark_removed();
+            self.quiet.notify_waiters();
+        }
+        taken
+    }
+
+    /// Takes the listener with this key out. False if there is none. O(n).
+    pub(crate) fn remove_key(&self, key: &str) -> bool {
+        self.take_out(|record| {
+            record
+                .identity
+                .key
+                .as_ref()
+                .is_some_and(|k| k.as_str() == key)
+        })
+    }
+
+    /// Takes all listeners out, and says how many there were.
+    pub(crate) fn clear(&self) -> usize {
+        let old = {
+            let _changing = self.changing.lock();
+            let old = self.newest.swap(Arc::new(Snapshot::empty()));
+            for entry in &old.entries {
+                entry.record.mark_removed();
+            }
+            old
+        };
+        self.quiet.notify_waiters();
+        old.entries.len()
+    }
+
+    fn take_out(&self, matches: impl Fn(&Record) -> bool) -> bool {
+        // The old version outlives the lock, and with it the listener: see `insert`.
+        let _old = {
+            let _changing = self.changing.lock();
+            let old = self.newest.load_full();
+            let Some(place) = old.entries.iter().position(|entry| matches(&entry.record)) else {
+                return false;
+            };
+            let mut entries = old.entries.clone();
+            let entry = entries.remove(place);
+            let keys = match &entry.record.identity.key {
+                Some(key) => {
+                    let mut keys = HashMap::clone(&old.keys);
+                    keys.remove(key);
+                    Arc::new(keys)
+                }
+                None => Arc::clone(&old.keys),
+            };
+            self.publish(entries, keys);
+            entry.record.mark_removed();
+            old
+        };
+        self.quiet.notify_waiters();
+        true
+    }
+
+    fn publish(&self, mut entries: Vec<Arc<Entry<E>>>, keys: Arc<HashMap<Key, Arc<Entry<E>>>>) {
+        // Ids grow with registration; the list is nearly sorted, for which the standard sort is linear.
+        match self.order {
+            Order::OldestFirst => entries.sort_by_key(|e| rank(&e.record)),
+            Order::NewestFirst => entries.sort_by_key(|e| {
+                let (stage, priority, sequence) = rank(&e.record);
+                (stage, priority, Reverse(sequence))
+            }),
+        }
+        let shares = entries.iter().any(|entry| entry.callee.shares());
+        self.newest.store(Arc::new(Snapshot {
+            entries,
+            keys,
+            shares,
+        }));
+    }
+}
+
+fn rank(record: &Record) -> (u32, Reverse<i32>, u64) {
+    // Written under the lock that publishing holds.
+    let sequence = record.sequence.load(Ordering::Relaxed);
+    (record.stage, Reverse(record.priority), sequence)
+}
+
+/// A listener, and the one that takes its place.
+type Swap<E> = (Arc<Entry<E>>, Arc<Entry<E>>);
+
+/// A version in the making.
+struct Change<'a, E> {
+    old: &'a Snapshot<E>,
+    entries: Vec<Arc<Entry<E>>>,
+    /// Copied from the old version when the first key comes.
+    keys: Option<HashMap<Key, Arc<Entry<E>>>>,
+    replaced: Vec<Swap<E>>,
+}
+
+impl<'a, E> Change<'a, E> {
+    fn of(old: &'a Snapshot<E>) -> Self {
+        Self {
+            old,
+            entries: old.entries.clone(),
+            keys: None,
+            replaced: Vec::new(),
+        }
+    }
+
+    fn insert(&mut self, Insert { entry, replace }: &Insert<E>) -> Result<(), RegisterError> {
+        let Some(key) = &entry.record.identity.key else {
+            self.entries.push(Arc::clone(entry));
+            return Ok(());
+        };
+        let keys = self
+            .keys
+            .get_or_insert_with(|| HashMap::clone(&self.old.keys));
+        match keys.insert(key.clone(), Arc::clone(entry)) {
+            None => self.entries.push(Arc::clone(entry)),
+            Some(before) if *replace => {
+                let place = self.entries.iter().position(|e| Arc::ptr_eq(e, &before));
+                let place = place.expect("every key of the map is in the list");
+                self.entries[place] = Arc::clone(entry);
+                let sequence = before.record.sequence.load(Ordering::Relaxed);
+                entry.record.sequence.store(sequence, Ordering::Relaxed);
+                self.replaced.push((before, Arc::clone(entry)));
+            }
+            Some(before) => {
+                return Err(RegisterError::DuplicateKey {
+                    key: key.as_str().to_owned(),
+                    signal: before.record.identity.signal.to_string(),
+                    existing: before.record.identity.location,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<E: Event> Remove for Registry<E> {
+    fn remove(&self, record: &Record) -> bool {
+        Self::remove(self, record)
+    }
+}

@@ -1,0 +1,121 @@
+//! What can be asked about one listener.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::key::{Identity, Key};
+use crate::listener::Kind;
+
+/// What is known about one listener at the moment of asking. Counts are exact.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let signal = fanfare::Signal::<u32>::new();
+/// signal.listen().key("audit").priority(10).on(async |_| {}).unwrap();
+/// let _ = signal.emit(1).await;
+///
+/// let audit = signal.metadata("audit").unwrap();
+/// assert_eq!((audit.key(), audit.priority(), audit.calls()), (Some("audit"), 10, 1));
+/// assert!(audit.location().file().ends_with(".rs"));
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) kind: Kind,
+    pub(crate) priority: i32,
+    pub(crate) stage: u32,
+    pub(crate) added: SystemTime,
+    pub(crate) times: Option<u64>,
+    pub(crate) calls: u64,
+    pub(crate) errors: u64,
+    pub(crate) panics: u64,
+    pub(crate) running: usize,
+    pub(crate) last_called: Option<SystemTime>,
+    pub(crate) last_error: Option<String>,
+}
+
+impl Metadata {
+    /// The listener's number, unique in the process.
+    pub fn id(&self) -> u64 {
+        self.identity.id
+    }
+
+    /// The name of its signal.
+    pub fn signal(&self) -> &str {
+        &self.identity.signal
+    }
+
+    /// Its key, if it has one.
+    pub fn key(&self) -> Option<&str> {
+        self.identity.key.as_ref().map(Key::as_str)
+    }
+
+    /// The place in the source where it was registered.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.identity.location
+    }
+
+    /// How it takes its event.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its priority; higher starts first.
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// Its stage; lower ones finish before it starts.
+    pub fn stage(&self) -> u32 {
+        self.stage
+    }
+
+    /// Whether it is called at most once.
+    pub fn is_once(&self) -> bool {
+        self.times == Some(1)
+    }
+
+    /// How often it may be called in all, or `None` for no limit.
+    pub fn times(&self) -> Option<u64> {
+        self.times
+    }
+
+    /// When it was registered.
+    pub fn added_at(&self) -> SystemTime {
+        self.added
+    }
+
+    /// How often it was called; an attempt counts, whatever came of it.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// How many calls returned an error.
+    pub fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// How many calls panicked.
+    pub fn panics(&self) -> u64 {
+        self.panics
+    }
+
+    /// How many calls run now.
+    pub fn running(&self) -> usize {
+        self.running
+    }
+
+    /// When it was last called, to a coarse clock (milliseconds), or `None` for never.
+    pub fn last_called(&self) -> Option<SystemTime> {
+        self.last_called
+    }
+
+    /// The last error or panic, as text.
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+}

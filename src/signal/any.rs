@@ -1,0 +1,83 @@
+//! A signal whose event type is not known.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::{Description, Inner};
+use crate::buffer::DropReason;
+use crate::context::current;
+use crate::dispatch::Core;
+use crate::event::Event;
+use crate::registry::Metadata;
+
+/// What a bus can do with a signal of any event type.
+pub(crate) trait AnySignal: Send + Sync {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    fn core(&self) -> &Arc<Core>;
+    fn len(&self) -> usize;
+    fn metadata(&self) -> Vec<Metadata>;
+    fn describe(&self) -> Description;
+    fn clear(&self) -> usize;
+    /// Refuses new events.
+    fn close(&self);
+    /// Sees to it that buffered events are delivered.
+    fn deliver_pending(self: Arc<Self>);
+    /// Whether nothing is buffered and no emission is under way, but for those that the caller is a listener of.
+    fn is_drained(&self) -> bool;
+    /// Drops what is buffered, and says how much.
+    fn drop_pending(&self) -> usize;
+}
+
+impl<E: Event> AnySignal for Inner<E> {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    fn len(&self) -> usize {
+        self.registry.snapshot().entries.len()
+    }
+
+    fn metadata(&self) -> Vec<Metadata> {
+        let snapshot = self.registry.snapshot();
+        snapshot
+            .entries
+            .iter()
+            .map(|entry| entry.record.metadata())
+            .collect()
+    }
+
+    fn describe(&self) -> Description {
+        Description::of(self)
+    }
+
+    fn clear(&self) -> usize {
+        self.registry.clear()
+    }
+
+    fn close(&self) {
+        self.core.gate.close();
+        self.buffer.close();
+    }
+
+    fn deliver_pending(self: Arc<Self>) {
+        Self::deliver_pending(&self);
+    }
+
+    fn is_drained(&self) -> bool {
+        let own = current().map_or(0, |call| {
+            call.chain()
+                .filter(|call| call.listener.signal_id == self.core.id)
+                .count()
+        });
+        let (queued, drains) = self.buffer.load();
+        queued == 0 && drains <= own && self.core.gate.inside() <= own
+    }
+
+    fn drop_pending(&self) -> usize {
+        Self::drop_pending(self, DropReason::Shutdown)
+    }
+}

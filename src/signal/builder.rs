@@ -1,0 +1,208 @@
+//! Options of a signal.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::inner::OnDropped;
+use super::{Inner, Signal};
+use crate::buffer::{DropReason, Overflow};
+use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
+use crate::error::OptionError;
+use crate::event::Event;
+use crate::outcome::ReportEntry;
+use crate::pool::Pool;
+
+/// Options of a [`Signal`]. Each has a default and a limit; what makes no sense is refused by name in [`build`](Self::build).
+///
+/// [`Signal::builder`] shows how it is used.
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct SignalBuilder<E: Event> {
+    pub(crate) options: Options,
+    name: Option<String>,
+    on_dropped: Vec<OnDropped<E>>,
+}
+
+impl<E: Event> Default for SignalBuilder<E> {
+    fn default() -> Self {
+        Self::with_options(Options::default())
+    }
+}
+
+impl<E: Event> SignalBuilder<E> {
+    pub(crate) fn with_options(options: Options) -> Self {
+        Self {
+            options,
+            name: None,
+            on_dropped: Vec::new(),
+        }
+    }
+
+    /// The signal's name in reports, errors and logs. Default: the event type's name. Not empty.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How the listeners of an emission run. Default: [`Dispatch::Concurrent`] without a pool, [`Dispatch::Parallel`] with one.
+    pub fn dispatch(mut self, dispatch: Dispatch) -> Self {
+        self.options.dispatch = Some(dispatch);
+        self
+    }
+
+    /// Which of two listeners of equal stage and priority is called first. Default: [`Order::Fifo`].
+    pub fn order(mut self, order: Order) -> Self {
+        self.options.order = order;
+        self
+    }
+
+    /// What a failure means for the listeners that have not started. Default: [`OnError::Continue`].
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.options.on_error = on_error;
+        self
+    }
+
+    /// Which listeners are timed. Default: [`Timing::Auto`].
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.options.timing = timing;
+        self
+    }
+
+    /// Bounds how many listeners run at once; clones of one pool share the bound. Default: none.
+    pub fn pool(mut self, pool: Pool) -> Self {
+        self.options.pool = Some(pool);
+        self
+    }
+
+    /// How many events `enqueue` may buffer. Default: 1,024; from 1 to 16,777,216.
+    pub fn buffer(mut self, events: usize) -> Self {
+        self.options.buffer = events;
+        self
+    }
+
+    /// What happens when the buffer is full. Default: [`Overflow::Wait`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.options.overflow = overflow;
+        self
+    }
+
+    /// How many buffered events are emitted at once. Default: 1, which keeps their order; from 1 to 65,536.
+    pub fn enqueue_concurrency(mut self, emissions: usize) -> Self {
+        self.options.enqueue_concurrency = emissions;
+        self
+    }
+
+    /// How many emissions of `emit_detached` may be under way. Default: 10,000; from 1 to 16,777,216.
+    pub fn max_detached(mut self, emissions: usize) -> Self {
+        self.options.max_detached = emissions;
+        self
+    }
+
+    /// How many listeners are expected: one more is logged once as a likely leak, and registered all the same. Default: 100; from 1.
+    pub fn max_listeners(mut self, listeners: usize) -> Self {
+        self.options.max_listeners = listeners;
+        self
+    }
+
+    /// How deep emissions may be nested, each awaited by a listener of the one before. Default: 64; from 1 to 1,024. Deep nesting needs stack:
+    /// in-task listeners are polled inside one another.
+    pub fn recursion_limit(mut self, emissions: usize) -> Self {
+        self.options.recursion_limit = emissions;
+        self
+    }
+
+    /// Adds a callback for every listener that did not succeed. All callbacks are called, in order; one that panics does not stop the next. Default:
+    /// none, and failures are logged instead.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::sync::Mutex;
+    /// use std::sync::Arc;
+    /// use fanfare::Signal;
+    ///
+    /// let seen = Arc::new(Mutex::new(Vec::new()));
+    /// let sink = Arc::clone(&seen);
+    /// let signal = Signal::<u32>::builder().on_failure(move |f| sink.lock().unwrap().push(f.to_string())).build();
+    /// signal.listen().key("db").on(async |_| Err::<(), _>("down")).unwrap();
+    /// let _ = signal.emit(1).await;
+    /// assert_eq!(*seen.lock().unwrap(), ["`db` failed: down"]);
+    /// # }
+    /// ```
+    pub fn on_failure(mut self, callback: impl Fn(&ReportEntry) + Send + Sync + 'static) -> Self {
+        self.options.on_failure.push(Arc::new(callback));
+        self
+    }
+
+    /// Adds a callback that is given every event that the buffer drops, and why. Default: none; drops are counted in any case.
+    pub fn on_dropped(mut self, callback: impl Fn(E, DropReason) + Send + Sync + 'static) -> Self {
+        self.on_dropped.push(Arc::new(callback));
+        self
+    }
+
+    /// What happens to an event that nobody listens to. Default: [`DeadEvents::Ignore`].
+    pub fn dead_events(mut self, policy: DeadEvents) -> Self {
+        self.options.dead_events = policy;
+        self
+    }
+
+    /// The runtime for buffered events, and for tasks of emissions. Default: the runtime of the call; for the buffer, of the first `enqueue`.
+    pub fn runtime(mut self, handle: Handle) -> Self {
+        self.options.runtime = Some(handle);
+        self
+    }
+
+    /// Cancels every emission, now and later, when the token fires. Default: none.
+    pub fn cancel_on(mut self, token: CancellationToken) -> Self {
+        self.options.token = Some(token);
+        self
+    }
+
+    /// Makes the signal.
+    ///
+    /// # Panics
+    ///
+    /// Where [`try_build`](Self::try_build) returns an error.
+    #[track_caller]
+    pub fn build(self) -> Signal<E> {
+        self.try_build().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Makes the signal, or says which option makes no sense.
+    ///
+    /// ```
+    /// use fanfare::Signal;
+    /// let error = Signal::<u32>::builder().buffer(0).try_build().unwrap_err();
+    /// assert_eq!(error.to_string(), "option `buffer` cannot be 0: it takes 1 to 16,777,216 events");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first option whose value is outside its limits.
+    pub fn try_build(self) -> Result<Signal<E>, OptionError> {
+        self.options.check()?;
+        let name = match self.name {
+            Some(name) if name.is_empty() => {
+                return Err(OptionError::new(
+                    "name",
+                    "\"\"",
+                    "it takes text that is not empty",
+                ));
+            }
+            Some(name) => name.into(),
+            None => std::any::type_name::<E>().into(),
+        };
+        Ok(Signal {
+            inner: Inner::new(name, self.options, self.on_dropped),
+        })
+    }
+}
+
+impl<E: Event> std::fmt::Debug for SignalBuilder<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignalBuilder")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

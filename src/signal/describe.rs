@@ -1,0 +1,93 @@
+//! The options in effect, in words.
+
+use std::fmt;
+
+use super::Inner;
+use crate::dispatch::{OnError, Order};
+use crate::event::Event;
+
+/// The options of a signal as they are in effect, for a person: `Display` prints them a line each.
+///
+/// # Examples
+///
+/// ```
+/// let signal = fanfare::Signal::<u32>::builder().pool(fanfare::Pool::new(4)).build();
+/// let text = signal.describe().to_string();
+/// assert!(text.contains("dispatch: parallel"), "{text}");
+/// assert!(text.contains("panics: "), "{text}");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Description {
+    signal: String,
+    lines: Vec<(&'static str, String)>,
+}
+
+impl Description {
+    pub(super) fn of<E: Event>(inner: &Inner<E>) -> Self {
+        let core = &inner.core;
+        let options = &core.options;
+        let order = match options.order {
+            Order::Fifo => "oldest first",
+            Order::Lifo => "newest first",
+        };
+        let on_error = match options.on_error {
+            OnError::Continue => "go on",
+            OnError::Stop => "stop",
+        };
+        let pool = options
+            .pool
+            .as_ref()
+            .map_or("none".to_owned(), |pool| format!("{} permits", pool.size()));
+        let panics = if cfg!(panic = "abort") {
+            "abort the process: it is built with panic = \"abort\", so no listener is isolated"
+        } else {
+            "contained in the listener and reported"
+        };
+        let failures = match options.on_failure.len() {
+            0 => "logged".to_owned(),
+            n => format!("told to {n} callbacks"),
+        };
+        let lines = vec![
+            ("event", core.event_type.to_owned()),
+            (
+                "listeners",
+                inner.registry.snapshot().entries.len().to_string(),
+            ),
+            ("dispatch", options.mode().to_string()),
+            ("order", order.to_owned()),
+            ("on error", on_error.to_owned()),
+            ("pool", pool),
+            (
+                "buffer",
+                format!(
+                    "{} events, {:?} when full, {} at once",
+                    options.buffer, options.overflow, options.enqueue_concurrency
+                ),
+            ),
+            ("detached", format!("at most {}", options.max_detached)),
+            ("recursion limit", options.recursion_limit.to_string()),
+            ("dead events", format!("{:?}", options.dead_events)),
+            ("failures", failures),
+            ("panics", panics.to_owned()),
+        ];
+        Self {
+            signal: core.name.to_string(),
+            lines,
+        }
+    }
+
+    /// The signal's name.
+    pub fn signal(&self) -> &str {
+        &self.signal
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "signal `{}`", self.signal)?;
+        for (name, value) in &self.lines {
+            write!(f, "\n  {name}: {value}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! Delivering what is in the buffer.
+//!
+//! A drain is a task that emits buffered events until there are none. It is started by the push that needs it, so an idle signal has no task. It runs
+//! on the builder's runtime, or the one of the first call inside one. When that runtime ends, the drain is dropped with it: what was pending is
+//! reported, and the next call starts anew on its own runtime.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::Inner;
+use crate::buffer::{DropReason, Pushed};
+use crate::dispatch::Pass;
+use crate::event::Event;
+use crate::sync::{AtomicU32, Ordering};
+
+impl<E: Event> Inner<E> {
+    /// Counts an event that the buffer took, shows what it dropped for it, and starts a drain if one is wanted.
+    pub(super) fn accept(self: &Arc<Self>, pushed: Pushed<E>) {
+        let newest = matches!(pushed.dropped, Some((_, DropReason::Newest)));
+        if !newest {
+            self.core.counters.enqueued.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some((event, reason)) = pushed.dropped {
+            self.dropped(event, reason);
+        }
+        if pushed.start_drain {
+            self.start_drain();
+        }
+    }
+
+    /// Sees to it that pending events are being delivered. False if there is no runtime to do it on.
+    pub(super) fn deliver_pending(self: &Arc<Self>) -> bool {
+        while self.buffer.begin_drain() {
+            if !self.start_drain() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Starts a drain that the buffer has counted. False, and the count is taken back, if there is no runtime: the events wait for a call inside one.
+    fn start_drain(self: &Arc<Self>) -> bool {
+        let mut ended = None;
+        while let Some(handle) = self.home(ended.as_ref()) {
+            let birth = Arc::new(Birth::default());
+            let drain = Drain {
+                inner: Arc::clone(self),
+                birth: Arc::clone(&birth),
+                state: State::Unpolled,
+            };
+            handle.spawn(drain.run());
+            if birth.spawned() {
+                return true;
+            }
+            self.forget_home(&handle);
+            ended = Some(handle);
+        }
+        self.buffer.end_drain();
+        false
+    }
+
+    /// The runtime to deliver on: the one that was settled on, or else the one that this code runs in, unless it is known to have ended.
+    fn home(&self, ended: Option<&Handle>) -> Option<Handle> {
+        let mut home = self.home.lock();
+        if home.is_none() {
+            *home = Handle::try_current()
+                .ok()
+                .filter(|now| ended.is_none_or(|ended| ended.id() != now.id()));
+        }
+        home.clone()
+    }
+
+    fn forget_home(&self, ended: &Handle) {
+        let mut home = self.home.lock();
+        if home.as_ref().is_some_and(|home| home.id() == ended.id()) {
+            *home = None;
+        }
+    }
+
+    /// Takes out what is pending and reports it as dropped.
+    pub(super) fn drop_pending(&self, reason: DropReason) -> usize {
+        let pending = self.buffer.take_all();
+        let events = pending.len();
+        for event in pending {
+            self.dropped(event, reason);
+        }
+        if events > 0 {
+            self.core.warn_of_dropped(events, reason);
+        }
+        events
+    }
+}
+
+/// Whether a runtime took a task. One that has ended drops the task inside `spawn`, before that returns.
+#[derive(Default)]
+struct Birth(AtomicU32);
+
+const SPAWNING: u32 = 0;
+const SPAWNED: u32 = 1;
+const REFUSED: u32 = 2;
+
+impl Birth {
+    fn spawned(&self) -> bool {
+        self.settle(SPAWNED)
+    }
+
+    fn refused(&self) -> bool {
+        self.settle(REFUSED)
+    }
+
+    /// True for the one that comes first. `AcqRel`: the loser sees what the winner did before.
+    fn settle(&self, state: u32) -> bool {
+        self.0
+            .compare_exchange(SPAWNING, state, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+enum State {
+    Unpolled,
+    Running,
+    Finished,
+}
+
+struct Drain<E: Event> {
+    inner: Arc<Inner<E>>,
+    birth: Arc<Birth>,
+    state: State,
+}
+
+impl<E: Event> Drain<E> {
+    async fn run(mut self) {
+        self.state = State::Running;
+        while let Some(event) = self.inner.buffer.pop_or_end_drain() {
+            let mut emission = self
+                .inner
+                .emission(event, Pass::of_queued(&self.inner.core));
+            // Whatever did not succeed has been told when it happened.
+            let _ = poll_fn(|cx| emission.poll(cx)).await;
+            drop(emission);
+            // Listeners that are always ready must not keep the thread for ever.
+            tokio::task::coop::consume_budget().await;
+        }
+        self.state = State::Finished;
+    }
+}
+
+impl<E: Event> Drop for Drain<E> {
+    fn drop(&mut self) {
+        match self.state {
+            State::Finished => {
+                // Shutdown waits for the last drain.
+                if self.inner.core.gate.is_closed() {
+                    self.inner.core.gate.left.notify_waiters();
+                }
+            }
+            State::Unpolled if self.birth.refused() => {}
+            State::Running if std::thread::panicking() => {
+                // An event panicked while it was dropped. The rest is not lost with it.
+                self.inner.buffer.end_drain();
+                self.inner.deliver_pending();
+            }
+            State::Unpolled | State::Running => {
+                self.inner.buffer.end_drain();
+                if let Ok(home) = Handle::try_current() {
+                    self.inner.forget_home(&home);
+                }
+                self.inner.drop_pending(DropReason::RuntimeEnded);
+                self.inner.core.gate.left.notify_waiters();
+            }
+        }
+    }
+}

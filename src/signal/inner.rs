@@ -1,0 +1,99 @@
+//! What the clones of a signal share.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::buffer::{Buffer, DropReason};
+use crate::dispatch::{Core, Emission, Emit, Options, Order, Pass};
+use crate::event::Event;
+use crate::outcome::{Report, catch};
+use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
+use crate::sync::{AtomicBool, Mutex, Ordering};
+
+/// Sees the events that a buffer drops.
+pub(crate) type OnDropped<E> = Arc<dyn Fn(E, DropReason) + Send + Sync>;
+
+pub(crate) struct Inner<E> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) registry: Arc<Registry<E>>,
+    pub(super) buffer: Buffer<E>,
+    pub(super) on_dropped: Vec<OnDropped<E>>,
+    /// One permit for each detached emission that may still be started.
+    pub(super) detached: Arc<Semaphore>,
+    /// The runtime that delivers buffered events.
+    pub(super) home: Mutex<Option<Handle>>,
+    warned_of_leak: AtomicBool,
+}
+
+impl<E: Event> Inner<E> {
+    pub(crate) fn new(
+        name: Arc<str>,
+        options: Options,
+        on_dropped: Vec<OnDropped<E>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            registry: Arc::new(Registry::new(match options.order {
+                Order::Fifo => SnapshotOrder::OldestFirst,
+                Order::Lifo => SnapshotOrder::NewestFirst,
+            })),
+            buffer: Buffer::new(
+                options.buffer,
+                options.overflow,
+                options.enqueue_concurrency,
+            ),
+            on_dropped,
+            detached: Arc::new(Semaphore::new(options.max_detached)),
+            home: Mutex::new(options.runtime.clone()),
+            warned_of_leak: AtomicBool::new(false),
+            core: Arc::new(Core::new(name, std::any::type_name::<E>(), options)),
+        })
+    }
+
+    pub(crate) fn emit<'a>(&self, event: E) -> Emit<'a, E> {
+        match Pass::enter(&self.core) {
+            Some(pass) => Emit::of(self.emission(event, pass)),
+            None => Emit::nobody(Report::closed()),
+        }
+    }
+
+    pub(super) fn emission(&self, event: E, pass: Pass) -> Emission<E> {
+        Emission::new(&self.core, self.registry.snapshot(), event, pass)
+    }
+
+    pub(super) fn insert(&self, inserts: &[Insert<E>]) -> Result<(), RegisterError> {
+        let listeners = self.registry.insert(inserts)?;
+        let most = self.core.options.max_listeners;
+        if listeners > most && !self.warned_of_leak.swap(true, Ordering::Relaxed) {
+            let location = inserts
+                .last()
+                .map(|insert| insert.entry.record.identity.location);
+            tracing::warn!(
+                signal = %self.core.name,
+                listeners,
+                max_listeners = most,
+                location = location.map(tracing::field::display),
+                "more listeners than expected: a leak, or raise `max_listeners`"
+            );
+        }
+        Ok(())
+    }
+
+    /// Shows a dropped event to the callbacks. Each but the last gets a clone.
+    pub(super) fn dropped(&self, event: E, reason: DropReason) {
+        self.core.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        let Some((last, others)) = self.on_dropped.split_last() else {
+            return;
+        };
+        let shown = catch(|| {
+            for callback in others {
+                callback(event.clone(), reason);
+            }
+            last(event, reason);
+        });
+        if let Err(message) = shown {
+            tracing::error!(signal = %self.core.name, %message, "an `on_dropped` callback panicked");
+        }
+    }
+}

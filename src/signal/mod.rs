@@ -1,0 +1,32 @@
+//! [`Signal`]: the fan-out point of one event type.
+//!
+//! # Failures
+//!
+//! - **A listener cannot be registered**: [`RegisterError`](crate::RegisterError) from the builder; the short forms cannot fail for a type that may be emitted.
+//! - **The buffer is full, or the signal closed**: [`EnqueueError`](crate::EnqueueError) gives the event back.
+//! - **The runtime that delivered buffered events ends**: the events are reported as dropped, and the next call starts anew.
+
+mod any;
+mod batch;
+mod builder;
+mod describe;
+mod drain;
+mod handle;
+mod inner;
+mod introspect;
+mod listen;
+mod register;
+mod send;
+mod shutdown;
+mod subscription;
+
+pub(crate) use any::AnySignal;
+pub use batch::Batch;
+pub use builder::SignalBuilder;
+pub use describe::Description;
+pub use handle::Signal;
+pub(crate) use inner::Inner;
+pub use listen::ListenBuilder;
+pub(crate) use shutdown::shutdown;
+pub use shutdown::{Shutdown, Undelivered, Unfinished};
+pub use subscription::{Scoped, Subscription};

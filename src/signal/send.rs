@@ -1,0 +1,160 @@
+//! Sending events: emit, detach, enqueue.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use super::Signal;
+use crate::buffer::{EnqueueError, Overflow};
+use crate::context::{current, without_permit};
+use crate::dispatch::{Emit, Pass};
+use crate::event::Event;
+use crate::sync::Ordering;
+
+/// # Sending
+///
+/// The verb is the guarantee: `emit` waits for the listeners, `enqueue` waits for room in the buffer, `try_enqueue` and `emit_detached` do not wait.
+impl<E: Event> Signal<E> {
+    /// Calls the listeners that are registered now, and waits until all of them have finished.
+    ///
+    /// [`Emit`] says what dropping it does, and sets a deadline or a cancellation token.
+    ///
+    /// # Performance
+    ///
+    /// No lock and no look-up; one box a listener. Listeners that finish without suspending run in the emitter's task, in the modes that start there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// signal.on(async |n| if n > 9 { Err("too large") } else { Ok(()) });
+    /// assert!(signal.emit(3).await.is_ok());
+    /// assert_eq!(signal.emit(12).await.failed(), 1);
+    /// # }
+    /// ```
+    pub fn emit(&self, event: E) -> Emit<'_, E> {
+        self.inner.emit(event)
+    }
+
+    /// Emits in a task of its own, and does not wait. Failures go to the failure callbacks, or else to the log; `shutdown` waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the event back: [`Closed`](EnqueueError::Closed) after shutdown, [`Full`](EnqueueError::Full) if `max_detached` are under way,
+    /// [`NoRuntime`](EnqueueError::NoRuntime) outside a runtime, unless the builder was given one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// signal.on(async |_| {});
+    /// signal.emit_detached(1).unwrap();
+    /// assert!(signal.shutdown(Duration::from_secs(1)).await.is_clean());
+    /// # }
+    /// ```
+    pub fn emit_detached(&self, event: E) -> Result<(), EnqueueError<E>> {
+        self.counted(self.detach(event))
+    }
+
+    fn detach(&self, event: E) -> Result<(), EnqueueError<E>> {
+        let inner = &self.inner;
+        let Some(handle) = inner.core.options.handle() else {
+            return Err(EnqueueError::NoRuntime(event));
+        };
+        let Ok(place) = Arc::clone(&inner.detached).try_acquire_owned() else {
+            return Err(EnqueueError::Full(event));
+        };
+        let Some(pass) = Pass::enter(&inner.core) else {
+            return Err(EnqueueError::Closed(event));
+        };
+        let mut emission = inner.emission(event, pass);
+        handle.spawn(async move {
+            // Whatever did not succeed has been told when it happened.
+            let _ = poll_fn(|cx| emission.poll(cx)).await;
+            drop(place);
+        });
+        Ok(())
+    }
+
+    /// Puts the event into the bounded buffer; waits for room if it is full and the policy is [`Overflow::Wait`]. The signal owns the event then:
+    /// it is delivered whether or not the caller goes on.
+    ///
+    /// Events are emitted one at a time in their order, unless `enqueue_concurrency` says otherwise. Failures go to the failure callbacks, or
+    /// else to the log.
+    ///
+    /// # Errors
+    ///
+    /// Gives the event back: see [`EnqueueError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped before it is ready, the event was not enqueued, and is dropped with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// signal.on(async |n| println!("{n}"));
+    /// for n in 0..10 {
+    ///     signal.enqueue(n).await.unwrap();
+    /// }
+    /// assert!(signal.shutdown(Duration::from_secs(1)).await.is_clean()); // all ten were delivered
+    /// # }
+    /// ```
+    pub async fn enqueue(&self, event: E) -> Result<(), EnqueueError<E>> {
+        let inner = &self.inner;
+        let pushed = match inner.buffer.try_push(event) {
+            Err(EnqueueError::Full(event)) if inner.buffer.overflow() == Overflow::Wait => {
+                let own = current().is_some_and(|call| {
+                    call.chain()
+                        .any(|call| call.listener.signal_id == inner.core.id)
+                });
+                if own {
+                    Err(EnqueueError::WouldDeadlock(event))
+                } else if !inner.deliver_pending() {
+                    Err(EnqueueError::NoRuntime(event))
+                } else {
+                    // Whoever makes room may need the permit of the listener that waits here.
+                    without_permit(inner.buffer.push_when_free(event)).await
+                }
+            }
+            pushed => pushed,
+        };
+        self.counted(pushed.map(|pushed| inner.accept(pushed)))
+    }
+
+    /// Puts the event into the bounded buffer without waiting. Works outside a runtime: the event is delivered as soon as a call is made inside one.
+    ///
+    /// # Errors
+    ///
+    /// Gives the event back: [`Full`](EnqueueError::Full) for the policies that refuse, [`Closed`](EnqueueError::Closed) after shutdown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let signal = fanfare::Signal::<u32>::builder().buffer(1).build();
+    /// signal.try_enqueue(1).unwrap();
+    /// let refused = signal.try_enqueue(2).unwrap_err();
+    /// assert!(refused.is_full());
+    /// assert_eq!(refused.into_event(), 2);
+    /// ```
+    pub fn try_enqueue(&self, event: E) -> Result<(), EnqueueError<E>> {
+        let pushed = self.inner.buffer.try_push(event);
+        self.counted(pushed.map(|pushed| self.inner.accept(pushed)))
+    }
+
+    fn counted(&self, result: Result<(), EnqueueError<E>>) -> Result<(), EnqueueError<E>> {
+        if result.is_err() {
+            self.inner
+                .core
+                .counters
+                .refused
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+}

@@ -1,0 +1,200 @@
+//! Shutting down.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{AnySignal, Signal};
+use crate::context::without_permit;
+use crate::event::Event;
+use crate::registry::Metadata;
+
+/// How long a shutdown waits, after it has cancelled what was left, for that to end.
+const GRACE: Duration = Duration::from_millis(100);
+
+impl<E: Event> Signal<E> {
+    /// Stops intake, waits until what is buffered and under way is done, and after `limit` drops and cancels the rest.
+    ///
+    /// From the call on, `emit` calls nobody and its report says [`is_closed`](crate::Report::is_closed); `enqueue` and its siblings give the event
+    /// back. At the limit, events that are still buffered are dropped, and emissions cancelled: their listeners are reported as
+    /// [`Cancelled`](crate::Outcome::Cancelled), never as failed. A blocking listener's thread cannot be cancelled and may run on.
+    ///
+    /// Calling it twice is harmless; so is calling it from a listener, which does not wait for itself. Needs tokio's timer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Intake stays closed if it is dropped; call it again to wait on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// signal.on(async |_| {});
+    /// signal.try_enqueue(1).unwrap();
+    /// let left = signal.shutdown(Duration::from_secs(10)).await;
+    /// assert!(left.is_clean());
+    /// assert!(signal.emit(2).await.is_closed());
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, limit: Duration) -> Shutdown {
+        shutdown(vec![Arc::clone(&self.inner) as Arc<dyn AnySignal>], limit).await
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) has been called.
+    pub fn is_closed(&self) -> bool {
+        self.inner.core.gate.is_closed()
+    }
+}
+
+/// Shuts signals down together: one limit for all.
+pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) -> Shutdown {
+    for signal in &signals {
+        signal.close();
+        Arc::clone(signal).deliver_pending();
+    }
+    without_permit(async {
+        if tokio::time::timeout(limit, drained(&signals)).await.is_ok() {
+            return Shutdown::default();
+        }
+        let left = Shutdown {
+            unfinished: signals
+                .iter()
+                .flat_map(|signal| signal.metadata())
+                .filter(|listener| listener.running > 0)
+                .map(Unfinished)
+                .collect(),
+            undelivered: signals.iter().filter_map(drop_pending).collect(),
+        };
+        for signal in &signals {
+            signal.core().drained.cancel();
+        }
+        // What is cancelled ends when its task is polled; a blocking thread may not.
+        let _ = tokio::time::timeout(GRACE, drained(&signals)).await;
+        left
+    })
+    .await
+}
+
+async fn drained(signals: &[Arc<dyn AnySignal>]) {
+    for signal in signals {
+        loop {
+            let mut change = std::pin::pin!(signal.core().gate.left.notified());
+            change.as_mut().enable();
+            if signal.is_drained() {
+                break;
+            }
+            change.await;
+        }
+    }
+}
+
+fn drop_pending(signal: &Arc<dyn AnySignal>) -> Option<Undelivered> {
+    let events = signal.drop_pending();
+    (events > 0).then(|| Undelivered {
+        signal: Arc::clone(&signal.core().name),
+        events,
+    })
+}
+
+/// What a shutdown left undone: the listeners that ran when its limit was over, and the events that had not been delivered.
+///
+/// [`Signal::shutdown`] has an example.
+#[derive(Clone, Debug, Default)]
+#[must_use = "it says what was left undone"]
+pub struct Shutdown {
+    unfinished: Vec<Unfinished>,
+    undelivered: Vec<Undelivered>,
+}
+
+impl Shutdown {
+    /// Whether everything was done within the limit.
+    pub fn is_clean(&self) -> bool {
+        self.unfinished.is_empty() && self.undelivered.is_empty()
+    }
+
+    /// The listeners that were running at the limit. They have been cancelled, but for blocking ones.
+    pub fn unfinished(&self) -> &[Unfinished] {
+        &self.unfinished
+    }
+
+    /// The events that were in a buffer at the limit. They have been dropped; `on_dropped` has seen each.
+    pub fn undelivered(&self) -> &[Undelivered] {
+        &self.undelivered
+    }
+}
+
+impl fmt::Display for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("nothing was left");
+        }
+        let mut separator = "left: ";
+        for left in &self.unfinished {
+            write!(
+                f,
+                "{separator}{} of `{}` ({} running)",
+                left.0.identity,
+                left.signal(),
+                left.calls()
+            )?;
+            separator = "; ";
+        }
+        for left in &self.undelivered {
+            write!(
+                f,
+                "{separator}{} undelivered of `{}`",
+                left.events, left.signal
+            )?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
+
+/// A listener that was running at the limit of a shutdown. [`Signal::shutdown`] makes it.
+#[derive(Clone, Debug)]
+pub struct Unfinished(Metadata);
+
+impl Unfinished {
+    /// The name of its signal.
+    pub fn signal(&self) -> &str {
+        self.0.signal()
+    }
+
+    /// Its key, if it has one.
+    pub fn key(&self) -> Option<&str> {
+        self.0.key()
+    }
+
+    /// Where it was registered.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.0.location()
+    }
+
+    /// How many of its calls were running.
+    pub fn calls(&self) -> usize {
+        self.0.running()
+    }
+}
+
+/// Events that a shutdown did not deliver. [`Signal::shutdown`] makes it.
+#[derive(Clone, Debug)]
+pub struct Undelivered {
+    signal: Arc<str>,
+    events: usize,
+}
+
+impl Undelivered {
+    /// The name of the signal.
+    pub fn signal(&self) -> &str {
+        &self.signal
+    }
+
+    /// How many events.
+    pub fn events(&self) -> usize {
+        self.events
+    }
+}

@@ -1,0 +1,3 @@
+//! The tests of the public API, a module for each part.
+
+mod smoke;
