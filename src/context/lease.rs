@@ -57,6 +57,20 @@ impl Lease {
         self.poll_take(cx, taking)
     }
 
+    /// Called when the listener's poll has ended without an end. If it waits for something of its own, the permit goes back: one of several loans may
+    /// have returned it in that poll, after the others were looked at.
+    pub(crate) fn suspend(&self) {
+        let permit = {
+            let mut state = self.state.lock();
+            if state.loans > 0 {
+                state.permit.take()
+            } else {
+                None
+            }
+        };
+        drop(permit);
+    }
+
     fn poll_take(&self, cx: &mut Context<'_>, taking: &mut Option<Acquire>) -> Poll<()> {
         let acquire = taking.get_or_insert_with(|| self.pool.acquire());
         let permit = ready!(acquire.as_mut().poll(cx)).ok();

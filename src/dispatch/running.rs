@@ -76,7 +76,10 @@ impl Running {
             .as_mut()
             .expect("a call is not polled after it finished");
         let flow = match catch(|| slot.poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                self.suspend();
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(verdict)) => verdict.0,
             Err(message) => Flow::Not(Cause::Panicked(message)),
         };
@@ -89,6 +92,14 @@ impl Running {
                 .started
                 .map(|since| clock::now().saturating_duration_since(since)),
         })
+    }
+
+    fn suspend(&self) {
+        if let Some((_, occupancy)) = &self.call {
+            if let Some(lease) = &occupancy.lease {
+                lease.suspend();
+            }
+        }
     }
 
     /// Drops the future. A panic in its drop makes the call a panicked one.
