@@ -94,7 +94,8 @@ impl<E: Event> Emission<E> {
     }
 
     pub(crate) fn set_deadline(&mut self, given: Duration) {
-        self.watch.deadline = Some((clock::now() + given, given));
+        // A deadline beyond the clock's range is none.
+        self.watch.deadline = clock::now().checked_add(given).map(|at| (at, given));
     }
 
     pub(crate) fn set_token(&mut self, token: CancellationToken) {

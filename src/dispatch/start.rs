@@ -7,10 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::task::JoinHandle;
 
-use super::Core;
 use super::options::Timing;
 use super::payload::Payload;
 use super::running::{Finished, Occupancy, Running};
+use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{self, CallContext, Lease};
 use crate::event::{Delivery, Event};
@@ -227,7 +227,10 @@ fn start_blocking<E: Event>(
     let (listener, core) = (Arc::clone(listener), Arc::clone(&site.core));
     let abandoned = Arc::new(AtomicBool::new(false));
     let nobody_waits = Arc::clone(&abandoned);
+    // Shutdown waits for the thread, also when the emission has ended.
+    let pass = Pass::of_queued(&core);
     let thread = handle.spawn_blocking(move || {
+        let _pass = pass;
         let record = &occupancy.record;
         if !record.claim() {
             return Verdict::not(Cause::Skipped(Skip::Spent));

@@ -10,6 +10,7 @@ use crate::key::{Identity, Key};
 
 /// What one emission did: a count of every outcome, and an entry for each listener that was not [`Outcome::Done`].
 ///
+/// It may be dropped: a failure is told to the failure callbacks, or else logged, when it happens. [`into_result`](Self::into_result) makes it an error.
 /// Entries are in the order in which listeners are called: stage, priority, registration. A report of an emission in which all went well
 /// owns no memory.
 ///
@@ -35,7 +36,6 @@ use crate::key::{Identity, Key};
 /// # }
 /// ```
 #[derive(Debug, Default)]
-#[must_use = "a report says which listeners failed; `into_result()?` turns that into an error"]
 pub struct Report {
     counts: Counts,
     entries: Vec<ReportEntry>,

@@ -230,6 +230,13 @@ impl<'a, E> Change<'a, E> {
     }
 }
 
+impl<E> Drop for Registry<E> {
+    /// The signal is gone: whoever waits for one of its listeners to be removed waits only for the calls that run.
+    fn drop(&mut self) {
+        self.quiet.notify_waiters();
+    }
+}
+
 impl<E: Event> Remove for Registry<E> {
     fn remove(&self, record: &Record) -> bool {
         Self::remove(self, record)

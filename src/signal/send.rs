@@ -63,11 +63,11 @@ impl<E: Event> Signal<E> {
         let Some(handle) = inner.core.options.handle() else {
             return Err(EnqueueError::NoRuntime(event));
         };
-        let Ok(place) = Arc::clone(&inner.detached).try_acquire_owned() else {
-            return Err(EnqueueError::Full(event));
-        };
         let Some(pass) = Pass::enter(&inner.core) else {
             return Err(EnqueueError::Closed(event));
+        };
+        let Ok(place) = Arc::clone(&inner.detached).try_acquire_owned() else {
+            return Err(EnqueueError::Full(event));
         };
         let mut emission = inner.emission(event, pass);
         handle.spawn(async move {

@@ -52,7 +52,7 @@ impl Subscription {
     /// Waits until the listener is removed, by whomever, and none of its calls is running: in tasks and blocking threads too. No emission that
     /// was made before can still start one.
     ///
-    /// It does not remove. Awaited from inside a call of that very listener, it does not wait for that call; it holds no permit while it waits.
+    /// It does not remove. A listener whose signal is gone counts as removed. Awaited from inside a call of that very listener, it does not wait for that call; it holds no permit while it waits.
     ///
     /// # Cancel safety
     ///
