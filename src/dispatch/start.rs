@@ -76,14 +76,10 @@ impl<E: Event> Start<'_, E> {
             taking: None,
         };
         if blocking {
-            let verdict = start_blocking(
-                self.site,
-                entry,
-                self.payload.own(self.last),
-                context,
-                occupancy,
-            );
-            match verdict {
+            let event = catch(|| self.payload.own(self.last)).map_err(Cause::Panicked);
+            let slot =
+                event.and_then(|event| start_blocking(self.site, entry, event, context, occupancy));
+            match slot {
                 Ok(slot) => running.slot = Some(slot),
                 Err(cause) => return Started::Finished(finished(&running, Flow::Not(cause))),
             }
@@ -230,7 +226,8 @@ fn start_blocking<E: Event>(
     // Shutdown waits for the thread, also when the emission has ended.
     let pass = Pass::of_queued(&core);
     let thread = handle.spawn_blocking(move || {
-        let _pass = pass;
+        // In this order: mark and permit are back before shutdown sees the thread gone.
+        let (_pass, occupancy) = (pass, occupancy);
         let record = &occupancy.record;
         if !record.claim() {
             return Verdict::not(Cause::Skipped(Skip::Spent));
