@@ -4,8 +4,6 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::sync::{AtomicU64, Ordering};
-
 /// A listener's key: text that is not empty, unique within a signal. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key(Arc<str>);
@@ -25,12 +23,6 @@ impl std::borrow::Borrow<str> for Key {
     fn borrow(&self) -> &str {
         &self.0
     }
-}
-
-/// A number that no other listener or signal of this process has.
-pub(crate) fn unique_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Who a listener is: what a person needs to find it in the source.

@@ -65,3 +65,24 @@ pub use signal::{
     Batch, Description, ListenBuilder, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
     Undelivered, Unfinished,
 };
+
+/// The code of the README and the book, compiled and run as tests.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../book/src/introduction.md")]
+    mod introduction {}
+    #[doc = include_str!("../book/src/getting-started.md")]
+    mod getting_started {}
+    #[doc = include_str!("../book/src/concepts.md")]
+    mod concepts {}
+    #[doc = include_str!("../book/src/choosing.md")]
+    mod choosing {}
+    #[doc = include_str!("../book/src/patterns.md")]
+    mod patterns {}
+    #[doc = include_str!("../book/src/migration/broadcast.md")]
+    mod broadcast {}
+    #[doc = include_str!("../book/src/migration/go-signals.md")]
+    mod go_signals {}
+}

@@ -8,9 +8,8 @@ use super::gate::Gate;
 use super::options::{DeadEvent, DeadEvents, Options};
 use super::stats::{Counters, Stats};
 use super::voice::Voice;
-use crate::key::unique_id;
 use crate::outcome::{ReportEntry, catch};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, unique_id};
 
 pub(crate) struct Core {
     pub(crate) id: u64,

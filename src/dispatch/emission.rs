@@ -18,13 +18,12 @@ use super::{Core, Pass};
 use crate::clock;
 use crate::context::{self, Loan};
 use crate::event::Event;
-use crate::key::unique_id;
 use crate::outcome::{
     Cancellation, Cause, Flow, Rejection, Report, ReportEntry, Skip, Tally, catch,
 };
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Record, Snapshot};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, unique_id};
 
 /// One emission, from the call of `emit` to its report.
 ///

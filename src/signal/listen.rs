@@ -9,11 +9,11 @@ use tower_service::Service;
 use super::{Batch, Signal, Subscription};
 use crate::error::{BoxError, OptionError};
 use crate::event::{Delivery, Event};
-use crate::key::{Identity, Key, unique_id};
+use crate::key::{Identity, Key};
 use crate::listener::{Callee, Filter, Listener};
 use crate::outcome::IntoOutcome;
 use crate::registry::{Budget, Entry, Insert, Record, RegisterError, Remove};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, unique_id};
 
 /// Registers one listener; everything is optional and by name. The last call, `on` or one of its siblings, says what is called.
 ///

@@ -1,3 +1,4 @@
 //! The tests of the public API, a module for each part.
 
+mod floors;
 mod smoke;
