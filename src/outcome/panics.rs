@@ -12,7 +12,7 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(code)).map_err(message)
 }
 
-/// The message of a panic payload. The payload's own `Drop` may panic: that is caught and forgotten.
+/// The message of a panic payload. The payload's own `Drop` may panic, and so may the payload of that: those are caught and forgotten.
 pub(crate) fn message(payload: Box<dyn Any + Send>) -> Arc<str> {
     let text = if let Some(text) = payload.downcast_ref::<&'static str>() {
         Arc::from(*text)
@@ -21,10 +21,16 @@ pub(crate) fn message(payload: Box<dyn Any + Send>) -> Arc<str> {
     } else {
         Arc::from("a value that is not text")
     };
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
+    if let Err(second) = drop_caught(payload) {
+        if let Err(third) = drop_caught(second) {
+            std::mem::forget(third);
+        }
     }
     text
+}
+
+fn drop_caught(payload: Box<dyn Any + Send>) -> Result<(), Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(|| drop(payload)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,9 @@
 //! The tests of the public API, a module for each part.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
+
 mod floors;
 mod smoke;
