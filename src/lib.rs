@@ -49,7 +49,7 @@ mod signal;
 mod sync;
 
 pub use buffer::{DropReason, EnqueueError, Overflow};
-pub use bus::{Bus, BusBuilder};
+pub use bus::{Bus, BusBuilder, WeakBus};
 pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
@@ -63,7 +63,7 @@ pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Metadata, RegisterError};
 pub use signal::{
     Batch, Description, ListenBuilder, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
-    Undelivered, Unfinished,
+    Undelivered, Unfinished, WeakSignal,
 };
 
 /// The code of the README and the book, compiled and run as tests.

@@ -1,7 +1,7 @@
 //! The handle.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::BusBuilder;
@@ -146,6 +146,33 @@ impl Bus {
         shutdown(self.inner.signals.all(), limit).await
     }
 
+    /// A handle that does not keep the bus alive.
+    ///
+    /// A listener that captures its own bus keeps the bus, and so itself, alive for ever. For a bus that lives as long as the service that is
+    /// well; for one that comes and goes, capture this, or [`clear`](Self::clear) the bus at its end.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let bus = fanfare::Bus::new();
+    /// let weak = bus.downgrade();
+    /// bus.on(async move |n: u32| {
+    ///     if let Some(bus) = weak.upgrade() {
+    ///         bus.emit(n.to_string()).await;
+    ///     }
+    /// });
+    /// bus.on(async |text: String| assert_eq!(text, "7"));
+    /// assert!(bus.emit(7_u32).await.is_ok());
+    /// let weak = bus.downgrade();
+    /// drop(bus);
+    /// assert!(weak.upgrade().is_none());
+    /// # }
+    /// ```
+    pub fn downgrade(&self) -> WeakBus {
+        WeakBus {
+            inner: Arc::downgrade(&self.inner),
+        }
+    }
+
     /// Whether [`shutdown`](Self::shutdown) has been called.
     pub fn is_closed(&self) -> bool {
         self.inner.closed.load(Ordering::SeqCst)
@@ -218,6 +245,26 @@ impl Bus {
             .iter()
             .map(|signal| signal.clear())
             .sum()
+    }
+}
+
+/// A handle that does not keep its bus alive, for listeners that emit on their own bus. [`Bus::downgrade`] makes it.
+#[derive(Clone)]
+pub struct WeakBus {
+    inner: Weak<Shared>,
+}
+
+impl WeakBus {
+    /// The bus, if a [`Bus`] handle still lives.
+    pub fn upgrade(&self) -> Option<Bus> {
+        let inner = self.inner.upgrade()?;
+        Some(Bus { inner })
+    }
+}
+
+impl fmt::Debug for WeakBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakBus").finish_non_exhaustive()
     }
 }
 

@@ -11,4 +11,4 @@ mod handle;
 mod map;
 
 pub use builder::BusBuilder;
-pub use handle::Bus;
+pub use handle::{Bus, WeakBus};

@@ -1,7 +1,7 @@
 //! The handle.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::{Inner, SignalBuilder};
 use crate::dispatch::Options;
@@ -65,6 +65,50 @@ impl<E: Event> Signal<E> {
         Self {
             inner: Inner::new(std::any::type_name::<E>().into(), options, Vec::new()),
         }
+    }
+}
+
+impl<E: Event> Signal<E> {
+    /// A handle that does not keep the signal alive. [`Bus::downgrade`](crate::Bus::downgrade) says what for.
+    ///
+    /// ```
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// let weak = signal.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(signal);
+    /// assert!(weak.upgrade().is_none());
+    /// ```
+    pub fn downgrade(&self) -> WeakSignal<E> {
+        WeakSignal {
+            inner: Arc::downgrade(&self.inner),
+        }
+    }
+}
+
+/// A handle that does not keep its signal alive. [`Signal::downgrade`] makes it.
+pub struct WeakSignal<E: Event> {
+    inner: Weak<Inner<E>>,
+}
+
+impl<E: Event> WeakSignal<E> {
+    /// The signal, if a [`Signal`] handle or its bus still lives.
+    pub fn upgrade(&self) -> Option<Signal<E>> {
+        let inner = self.inner.upgrade()?;
+        Some(Signal { inner })
+    }
+}
+
+impl<E: Event> Clone for WeakSignal<E> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Weak::clone(&self.inner),
+        }
+    }
+}
+
+impl<E: Event> fmt::Debug for WeakSignal<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakSignal").finish_non_exhaustive()
     }
 }
 

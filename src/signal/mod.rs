@@ -24,7 +24,7 @@ pub(crate) use any::AnySignal;
 pub use batch::Batch;
 pub use builder::SignalBuilder;
 pub use describe::Description;
-pub use handle::Signal;
+pub use handle::{Signal, WeakSignal};
 pub(crate) use inner::Inner;
 pub use listen::ListenBuilder;
 pub(crate) use shutdown::shutdown;
