@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::options::{Dispatch, OnError};
 use super::payload::Payload;
 use super::running::{Finished, Running};
-use super::start::{Site, Start, Started, why_skipped};
+use super::start::{Site, Start, Started, refused, why_skipped};
 use super::tasks::Tasks;
 use super::watch::{Ended, Watch};
 use super::{Core, Pass};
@@ -36,8 +36,8 @@ pub(crate) struct Emission<E> {
     phase: Phase,
     /// The next listener to start, as an index into the snapshot.
     next: usize,
-    /// The filter of `next` has said yes.
-    filtered: bool,
+    /// The listener of `next`, whose filter has said yes, while it waits for a permit.
+    checked: Option<Arc<Entry<E>>>,
     /// The emission has had its first permit.
     admitted: bool,
     /// No further listener is to start.
@@ -76,7 +76,7 @@ impl<E: Event> Emission<E> {
             loan: None,
             phase: Phase::New,
             next: 0,
-            filtered: false,
+            checked: None,
             admitted: false,
             stopped: false,
             payload: Payload::new(event, shares && !snapshot.entries.is_empty()),
@@ -182,6 +182,8 @@ impl<E: Event> Emission<E> {
                 _ => break,
             }
         }
+        // A permit that was kept for the next listener is not held while that waits for those before it.
+        self.permit = None;
         let ended = ready!(self.watch.poll(cx, &self.site.core));
         self.cancel(ended);
         Poll::Ready(())
@@ -199,35 +201,33 @@ impl<E: Event> Emission<E> {
 
     /// Starts the next listener, or passes over it. Pending while it waits for a permit.
     fn start(&mut self, entry: &Arc<Entry<E>>, cx: &mut Context<'_>) -> Poll<()> {
-        let current = entry.current();
         let index = self.next;
-        if current.record.is_removed() || current.record.is_spent() {
-            self.next += 1;
-            self.fail(
-                index,
-                &current.record,
-                Cause::Skipped(why_skipped(&current.record)),
-            );
-            return Poll::Ready(());
-        }
-        if !self.filtered {
-            if let Some(cause) = self.refused_by_filter(current) {
-                self.next += 1;
-                self.fail(index, &current.record, cause);
-                return Poll::Ready(());
+        let entry = match self.checked.take() {
+            Some(entry) => entry,
+            None => {
+                let entry = Arc::clone(entry.current());
+                if let Some(cause) = refused(&entry, &self.payload) {
+                    self.next += 1;
+                    self.fail(index, &entry.record, cause);
+                    return Poll::Ready(());
+                }
+                entry
             }
-            self.filtered = true;
-        }
-        if let Err(full) = ready!(self.poll_permit(cx)) {
-            self.reject(&full);
-            return Poll::Ready(());
-        }
-        self.next += 1;
-        self.filtered = false;
-        if self.site.core.options.mode() == Dispatch::Parallel {
-            self.spawn(index, entry);
-        } else {
-            self.start_here(index, entry, cx);
+        };
+        match self.poll_permit(cx) {
+            Poll::Pending => {
+                self.checked = Some(entry);
+                return Poll::Pending;
+            }
+            Poll::Ready(Err(full)) => self.reject(&full),
+            Poll::Ready(Ok(())) => {
+                self.next += 1;
+                if self.site.core.options.mode() == Dispatch::Parallel {
+                    self.spawn(index, &entry);
+                } else {
+                    self.start_here(index, &entry, cx);
+                }
+            }
         }
         Poll::Ready(())
     }
@@ -250,11 +250,11 @@ impl<E: Event> Emission<E> {
     }
 
     fn spawn(&mut self, index: usize, entry: &Arc<Entry<E>>) {
-        let record = &entry.current().record;
+        let record = &entry.record;
         let Some(handle) = self.site.core.options.handle() else {
             return self.fail(index, record, Cause::Rejected(Rejection::NoRuntime));
         };
-        let owned = entry.current().callee.owns();
+        let owned = entry.callee.owns();
         let last = self.next == self.snapshot.entries.len();
         match catch(|| self.payload.split(owned, last)) {
             Ok(payload) => {
@@ -265,15 +265,6 @@ impl<E: Event> Emission<E> {
                     .spawn(&handle, site, index, Arc::clone(entry), payload, permit);
             }
             Err(message) => self.fail(index, record, Cause::Panicked(message)),
-        }
-    }
-
-    fn refused_by_filter(&self, entry: &Entry<E>) -> Option<Cause> {
-        let filter = entry.filter.as_ref()?;
-        match catch(|| filter(self.payload.borrow())) {
-            Ok(true) => None,
-            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
-            Err(message) => Some(Cause::Panicked(message)),
         }
     }
 

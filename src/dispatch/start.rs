@@ -51,12 +51,19 @@ impl<E: Event> Start<'_, E> {
     /// Marks, claims and calls the listener, and polls it once.
     pub(super) fn run(self, cx: &mut Context<'_>) -> Started {
         let Some((entry, mut occupancy)) = enter(self.entry) else {
-            return self.skip(self.entry);
+            let why = why_skipped(&self.entry.current().record);
+            return self.refuse(self.entry.current(), Cause::Skipped(why));
         };
+        if !Arc::ptr_eq(entry, self.entry) {
+            // It took the place of the one that was looked at, a moment ago.
+            if let Some(cause) = refused(entry, self.payload) {
+                return self.refuse(entry, cause);
+            }
+        }
         let blocking = matches!(entry.callee, Callee::Blocking(_));
         // The claim is the last step before the call. A blocking listener claims on its thread.
         if !blocking && !entry.record.claim() {
-            return self.skip(entry);
+            return self.refuse(entry, Cause::Skipped(Skip::Spent));
         }
         let timing = self.site.core.options.timing == Timing::On;
         let started = self.timed_from.or_else(|| timing.then(clock::now));
@@ -119,13 +126,26 @@ impl<E: Event> Start<'_, E> {
         }
     }
 
-    fn skip(&self, entry: &Entry<E>) -> Started {
+    fn refuse(&self, entry: &Entry<E>, cause: Cause) -> Started {
         Started::Finished(Finished {
             index: self.index,
             record: Arc::clone(&entry.record),
-            flow: Flow::Not(Cause::Skipped(why_skipped(&entry.record))),
+            flow: Flow::Not(cause),
             duration: None,
         })
+    }
+}
+
+/// Why a listener is not called, as far as can be said before its turn: it is removed or used up, or its filter says no.
+pub(super) fn refused<E: Event>(entry: &Entry<E>, payload: &Payload<E>) -> Option<Cause> {
+    if entry.record.is_removed() || entry.record.is_spent() {
+        return Some(Cause::Skipped(why_skipped(&entry.record)));
+    }
+    let filter = entry.filter.as_ref()?;
+    match catch(|| filter(payload.borrow())) {
+        Ok(true) => None,
+        Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
+        Err(message) => Some(Cause::Panicked(message)),
     }
 }
 
