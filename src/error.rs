@@ -6,6 +6,12 @@ use std::fmt;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An option was given a value that makes no sense. Names the option, the value, and what it takes.
+///
+/// ```
+/// let error = fanfare::Bus::builder().recursion_limit(0).try_build().unwrap_err();
+/// assert_eq!((error.option(), error.value()), ("recursion_limit", "0"));
+/// assert_eq!(error.to_string(), "option `recursion_limit` cannot be 0: it takes 1 to 1,024 nested emissions");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionError {
     option: &'static str,
@@ -26,12 +32,12 @@ impl OptionError {
         }
     }
 
-    /// The option's name, as the builder's method is called.
+    /// The option's name, as the builder's method is called. See [`OptionError`](crate::OptionError).
     pub fn option(&self) -> &'static str {
         self.option
     }
 
-    /// The value that was refused.
+    /// The value that was refused. See [`OptionError`](crate::OptionError).
     pub fn value(&self) -> &str {
         &self.value
     }

@@ -18,7 +18,7 @@ pub enum EnqueueError<E> {
 }
 
 impl<E> EnqueueError<E> {
-    /// The event.
+    /// The event. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
     pub fn into_event(self) -> E {
         match self {
             Self::Full(event)
@@ -28,12 +28,12 @@ impl<E> EnqueueError<E> {
         }
     }
 
-    /// Whether there was no room.
+    /// Whether there was no room. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Whether the signal was shut down.
+    /// Whether the signal was shut down. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }

@@ -37,7 +37,7 @@ impl BusBuilder {
         }
     }
 
-    /// The name of the bus, for logs about events that have no signal. Default: "bus". Not empty.
+    /// The name of the bus, for logs about events that have no signal. Default: "bus". Not empty. See [`Bus::builder`](crate::Bus::builder).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self

@@ -57,7 +57,7 @@ struct Shared {
 }
 
 impl Bus {
-    /// Makes a bus with the default options: no pool, listeners run in the emitter's task.
+    /// Makes a bus with the default options: no pool, listeners run in the emitter's task. See [`Bus`](crate::Bus).
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -178,7 +178,7 @@ impl Bus {
         self.inner.closed.load(Ordering::SeqCst)
     }
 
-    /// How many listeners all signals have together.
+    /// How many listeners all signals have together. See [`Bus`](crate::Bus).
     pub fn len(&self) -> usize {
         self.inner
             .signals
@@ -188,7 +188,7 @@ impl Bus {
             .sum()
     }
 
-    /// Whether nobody listens to anything.
+    /// Whether nobody listens to anything. See [`Bus`](crate::Bus).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -232,7 +232,7 @@ impl Bus {
             .collect()
     }
 
-    /// How many events were emitted whose type no listener has ever been registered for.
+    /// How many events were emitted whose type no listener has ever been registered for. See [`Bus`](crate::Bus).
     pub fn unknown_events(&self) -> u64 {
         self.inner.unknown.stats().dead()
     }

@@ -202,17 +202,16 @@ impl<E: Event> Emission<E> {
     /// Starts the next listener, or passes over it. Pending while it waits for a permit.
     fn start(&mut self, entry: &Arc<Entry<E>>, cx: &mut Context<'_>) -> Poll<()> {
         let index = self.next;
-        let entry = match self.checked.take() {
-            Some(entry) => entry,
-            None => {
-                let entry = Arc::clone(entry.current());
-                if let Some(cause) = refused(&entry, &self.payload) {
-                    self.next += 1;
-                    self.fail(index, &entry.record, cause);
-                    return Poll::Ready(());
-                }
-                entry
+        let entry = if let Some(entry) = self.checked.take() {
+            entry
+        } else {
+            let entry = Arc::clone(entry.current());
+            if let Some(cause) = refused(&entry, &self.payload) {
+                self.next += 1;
+                self.fail(index, &entry.record, cause);
+                return Poll::Ready(());
             }
+            entry
         };
         match self.poll_permit(cx) {
             Poll::Pending => {

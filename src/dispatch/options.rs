@@ -122,12 +122,12 @@ pub struct DeadEvent<'a> {
 }
 
 impl<'a> DeadEvent<'a> {
-    /// The name of the signal.
+    /// The name of the signal. See [`DeadEvents::call`](crate::DeadEvents::call).
     pub fn signal(&self) -> &'a str {
         self.signal
     }
 
-    /// The event type's name, as `std::any::type_name` writes it.
+    /// The event type's name, as `std::any::type_name` writes it. See [`DeadEvents::call`](crate::DeadEvents::call).
     pub fn event_type(&self) -> &'static str {
         self.event_type
     }

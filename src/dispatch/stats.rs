@@ -30,17 +30,17 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Emissions that were begun, dead and cancelled ones included.
+    /// Emissions that were begun, dead and cancelled ones included. See [`Stats`](crate::Stats).
     pub fn emissions(&self) -> u64 {
         self.emissions
     }
 
-    /// Emissions that nobody listened to.
+    /// Emissions that nobody listened to. See [`Stats`](crate::Stats).
     pub fn dead(&self) -> u64 {
         self.dead
     }
 
-    /// How many times a listener had this outcome.
+    /// How many times a listener had this outcome. See [`Stats`](crate::Stats).
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.outcomes[outcome as usize]
     }
@@ -50,17 +50,17 @@ impl Stats {
         self.enqueued
     }
 
-    /// Events that the buffer dropped: by overflow, at the end of a runtime, or at the deadline of a shutdown.
+    /// Events that the buffer dropped: by overflow, at the end of a runtime, or at the deadline of a shutdown. See [`Stats`](crate::Stats).
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Events that were given back by `enqueue`, `try_enqueue` and `emit_detached`.
+    /// Events that were given back by `enqueue`, `try_enqueue` and `emit_detached`. See [`Stats`](crate::Stats).
     pub fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// Log lines about failures that the rate limit held back.
+    /// Log lines about failures that the rate limit held back. See [`Stats`](crate::Stats).
     pub fn suppressed(&self) -> u64 {
         self.suppressed
     }

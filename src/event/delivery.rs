@@ -50,32 +50,32 @@ impl Delivery {
         }
     }
 
-    /// The event, if it is an `E`.
+    /// The event, if it is an `E`. See [`Delivery`](crate::Delivery).
     pub fn event<E: Any>(&self) -> Option<&E> {
         self.event.downcast_ref()
     }
 
-    /// The event type's name, as `std::any::type_name` writes it.
+    /// The event type's name, as `std::any::type_name` writes it. See [`Delivery`](crate::Delivery).
     pub fn event_type(&self) -> &'static str {
         self.event_type
     }
 
-    /// The name of the signal that emits.
+    /// The name of the signal that emits. See [`Delivery`](crate::Delivery).
     pub fn signal(&self) -> &str {
         &self.listener.signal
     }
 
-    /// The key of the listener that is called, if it has one.
+    /// The key of the listener that is called, if it has one. See [`Delivery`](crate::Delivery).
     pub fn listener_key(&self) -> Option<&str> {
         self.listener.key.as_ref().map(crate::key::Key::as_str)
     }
 
-    /// A number that all deliveries of one emission share, and no other emission of the process has.
+    /// A number that all deliveries of one emission share, and no other emission of the process has. See [`Delivery`](crate::Delivery).
     pub fn emission_id(&self) -> u64 {
         self.emission
     }
 
-    /// Which attempt this is; the first is 1.
+    /// Which attempt this is; the first is 1. See [`Delivery`](crate::Delivery).
     pub fn attempt(&self) -> u32 {
         self.attempt
     }

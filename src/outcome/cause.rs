@@ -93,7 +93,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The outcome that this is a cause of.
+    /// The outcome that this is a cause of. See [`Report`](crate::Report).
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Failed(_) => Outcome::Failed,
@@ -106,7 +106,7 @@ impl Cause {
         }
     }
 
-    /// The message of the panic, if it was one.
+    /// The message of the panic, if it was one. See [`Report`](crate::Report).
     pub fn panic_message(&self) -> Option<&str> {
         match self {
             Self::Panicked(message) => Some(message),
@@ -114,7 +114,7 @@ impl Cause {
         }
     }
 
-    /// The error that the listener returned, if it returned one. `downcast_ref` finds the type behind it.
+    /// The error that the listener returned, if it returned one. `downcast_ref` finds the type behind it. See [`Report`](crate::Report).
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
             Self::Failed(error) => Some(&**error),

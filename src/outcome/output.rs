@@ -34,17 +34,17 @@ pub(crate) enum Flow {
 }
 
 impl Verdict {
-    /// The listener succeeded.
+    /// The listener succeeded. See [`Verdict`](crate::Verdict).
     pub fn done() -> Self {
         Self(Flow::Done)
     }
 
-    /// The listener succeeded, and no listener that has not started yet is to be called.
+    /// The listener succeeded, and no listener that has not started yet is to be called. See [`Verdict`](crate::Verdict).
     pub fn stop() -> Self {
         Self(Flow::Break)
     }
 
-    /// The listener failed.
+    /// The listener failed. See [`Verdict`](crate::Verdict).
     pub fn failed(error: impl Into<BoxError>) -> Self {
         Self(Flow::Not(Cause::Failed(Arc::from(error.into()))))
     }

@@ -50,7 +50,7 @@ impl Report {
         }
     }
 
-    /// How many listeners were called and succeeded.
+    /// How many listeners were called and succeeded. See [`Report`](crate::Report).
     pub fn delivered(&self) -> usize {
         self.count(Outcome::Done)
     }
@@ -60,32 +60,32 @@ impl Report {
         self.counts.failures()
     }
 
-    /// How many listeners were passed over on purpose.
+    /// How many listeners were passed over on purpose. See [`Report`](crate::Report).
     pub fn skipped(&self) -> usize {
         self.count(Outcome::Skipped)
     }
 
-    /// How many listeners had this outcome.
+    /// How many listeners had this outcome. See [`Report`](crate::Report).
     pub fn count(&self, outcome: Outcome) -> usize {
         self.counts.of(outcome)
     }
 
-    /// How many listeners the emission saw.
+    /// How many listeners the emission saw. See [`Report`](crate::Report).
     pub fn listeners(&self) -> usize {
         self.counts.total()
     }
 
-    /// Whether nobody was listening.
+    /// Whether nobody was listening. See [`Report`](crate::Report).
     pub fn is_empty(&self) -> bool {
         self.listeners() == 0
     }
 
-    /// Whether no listener failed. True for an emission that nobody listened to, false for one on a closed signal.
+    /// Whether no listener failed. True for an emission that nobody listened to, false for one on a closed signal. See [`Report`](crate::Report).
     pub fn is_ok(&self) -> bool {
         !self.closed && self.failed() == 0
     }
 
-    /// Whether the signal or bus had been shut down, so that nobody was called.
+    /// Whether the signal or bus had been shut down, so that nobody was called. See [`Report`](crate::Report).
     pub fn is_closed(&self) -> bool {
         self.closed
     }
@@ -95,7 +95,7 @@ impl Report {
         &self.entries
     }
 
-    /// The listeners that did not succeed: the entries whose outcome [is a failure](Outcome::is_failure).
+    /// The listeners that did not succeed: the entries whose outcome [is a failure](Outcome::is_failure). See [`Report`](crate::Report).
     pub fn failures(&self) -> impl Iterator<Item = &ReportEntry> {
         self.entries
             .iter()
@@ -142,37 +142,37 @@ pub struct ReportEntry {
 }
 
 impl ReportEntry {
-    /// The listener's key, if it has one.
+    /// The listener's key, if it has one. See [`Report`](crate::Report).
     pub fn key(&self) -> Option<&str> {
         self.who.key.as_ref().map(Key::as_str)
     }
 
-    /// The number of the listener, the same as `Subscription::id` gives.
+    /// The number of the listener, the same as `Subscription::id` gives. See [`Report`](crate::Report).
     pub fn id(&self) -> u64 {
         self.who.id
     }
 
-    /// The name of the signal that emitted.
+    /// The name of the signal that emitted. See [`Report`](crate::Report).
     pub fn signal(&self) -> &str {
         &self.who.signal
     }
 
-    /// The place in the source where the listener was registered.
+    /// The place in the source where the listener was registered. See [`Report`](crate::Report).
     pub fn location(&self) -> &'static Location<'static> {
         self.who.location
     }
 
-    /// What the listener did.
+    /// What the listener did. See [`Report`](crate::Report).
     pub fn outcome(&self) -> Outcome {
         self.cause.outcome()
     }
 
-    /// Why.
+    /// Why. See [`Report`](crate::Report).
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
 
-    /// How long the listener took, where that was measured.
+    /// How long the listener took, where that was measured. See [`Report`](crate::Report).
     ///
     /// Without `timing(Timing::On)`: a listener that ran as a task, from the start of its call; one that suspended in the emitter's task, from its
     /// first suspension; `None` for one that finished or failed in its first poll.
@@ -196,12 +196,12 @@ impl fmt::Display for ReportEntry {
 pub struct EmitError(Report);
 
 impl EmitError {
-    /// The report that this error was made of.
+    /// The report that this error was made of. See [`Report`](crate::Report).
     pub fn report(&self) -> &Report {
         &self.0
     }
 
-    /// Gives the report back.
+    /// Gives the report back. See [`Report`](crate::Report).
     pub fn into_report(self) -> Report {
         self.0
     }

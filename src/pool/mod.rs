@@ -125,18 +125,18 @@ impl Pool {
         self.0.load.in_use()
     }
 
-    /// How many emissions and tasks wait for a permit now.
+    /// How many emissions and tasks wait for a permit now. See [`Pool`](crate::Pool).
     pub fn waiting(&self) -> usize {
         self.0.load.waiting()
     }
 
-    /// The share of permits that is held now: 0.0 is idle, 1.0 is full.
+    /// The share of permits that is held now: 0.0 is idle, 1.0 is full. See [`Pool`](crate::Pool).
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn utilisation(&self) -> f64 {
         self.in_use() as f64 / self.size() as f64
     }
 
-    /// How long permits have been held, added up over all permits since the pool was made.
+    /// How long permits have been held, added up over all permits since the pool was made. See [`Pool`](crate::Pool).
     pub fn busy_time(&self) -> Duration {
         self.0.load.busy_time()
     }
@@ -149,17 +149,17 @@ impl Pool {
             .saturating_sub(self.busy_time())
     }
 
-    /// How long emissions and tasks have waited for a permit, added up over those whose wait is over.
+    /// How long emissions and tasks have waited for a permit, added up over those whose wait is over. See [`Pool`](crate::Pool).
     pub fn wait_time(&self) -> Duration {
         self.0.load.wait_time()
     }
 
-    /// How many had to wait for a permit.
+    /// How many had to wait for a permit. See [`Pool`](crate::Pool).
     pub fn waits(&self) -> u64 {
         self.0.load.waits()
     }
 
-    /// How many emissions were rejected because the pool was full.
+    /// How many emissions were rejected because the pool was full. See [`Pool`](crate::Pool).
     pub fn rejections(&self) -> u64 {
         self.0.load.rejections()
     }

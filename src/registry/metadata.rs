@@ -39,82 +39,82 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The listener's number, unique in the process.
+    /// The listener's number, unique in the process. See [`Metadata`](crate::Metadata).
     pub fn id(&self) -> u64 {
         self.identity.id
     }
 
-    /// The name of its signal.
+    /// The name of its signal. See [`Metadata`](crate::Metadata).
     pub fn signal(&self) -> &str {
         &self.identity.signal
     }
 
-    /// Its key, if it has one.
+    /// Its key, if it has one. See [`Metadata`](crate::Metadata).
     pub fn key(&self) -> Option<&str> {
         self.identity.key.as_ref().map(Key::as_str)
     }
 
-    /// The place in the source where it was registered.
+    /// The place in the source where it was registered. See [`Metadata`](crate::Metadata).
     pub fn location(&self) -> &'static Location<'static> {
         self.identity.location
     }
 
-    /// How it takes its event.
+    /// How it takes its event. See [`Metadata`](crate::Metadata).
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Its priority; higher starts first.
+    /// Its priority; higher starts first. See [`Metadata`](crate::Metadata).
     pub fn priority(&self) -> i32 {
         self.priority
     }
 
-    /// Its stage; lower ones finish before it starts.
+    /// Its stage; lower ones finish before it starts. See [`Metadata`](crate::Metadata).
     pub fn stage(&self) -> u32 {
         self.stage
     }
 
-    /// Whether it is called at most once.
+    /// Whether it is called at most once. See [`Metadata`](crate::Metadata).
     pub fn is_once(&self) -> bool {
         self.times == Some(1)
     }
 
-    /// How often it may be called in all, or `None` for no limit.
+    /// How often it may be called in all, or `None` for no limit. See [`Metadata`](crate::Metadata).
     pub fn times(&self) -> Option<u64> {
         self.times
     }
 
-    /// When it was registered.
+    /// When it was registered. See [`Metadata`](crate::Metadata).
     pub fn added_at(&self) -> SystemTime {
         self.added
     }
 
-    /// How often it was called; an attempt counts, whatever came of it.
+    /// How often it was called; an attempt counts, whatever came of it. See [`Metadata`](crate::Metadata).
     pub fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// How many calls returned an error.
+    /// How many calls returned an error. See [`Metadata`](crate::Metadata).
     pub fn errors(&self) -> u64 {
         self.errors
     }
 
-    /// How many calls panicked.
+    /// How many calls panicked. See [`Metadata`](crate::Metadata).
     pub fn panics(&self) -> u64 {
         self.panics
     }
 
-    /// How many calls run now.
+    /// How many calls run now. See [`Metadata`](crate::Metadata).
     pub fn running(&self) -> usize {
         self.running
     }
 
-    /// When it was last called, to a coarse clock (milliseconds), or `None` for never.
+    /// When it was last called, to a coarse clock (milliseconds), or `None` for never. See [`Metadata`](crate::Metadata).
     pub fn last_called(&self) -> Option<SystemTime> {
         self.last_called
     }
 
-    /// The last error or panic, as text.
+    /// The last error or panic, as text. See [`Metadata`](crate::Metadata).
     pub fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }

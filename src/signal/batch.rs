@@ -47,7 +47,7 @@ impl<E: Event> Signal<E> {
 }
 
 impl<E: Event> Batch<E> {
-    /// Adds a listener to the batch. Its subscription is valid at once: removed before `commit`, the listener stays out.
+    /// Adds a listener to the batch. Its subscription is valid at once: removed before `commit`, the listener stays out. See [`Batch`](crate::Batch).
     #[track_caller]
     pub fn listen(&self) -> ListenBuilder<'_, E> {
         ListenBuilder::new(Target::Batch(self), Location::caller())

@@ -40,7 +40,7 @@ impl<E: Event> SignalBuilder<E> {
         }
     }
 
-    /// The signal's name in reports, errors and logs. Default: the event type's name. Not empty.
+    /// The signal's name in reports, errors and logs. Default: the event type's name. Not empty. See [`Signal::builder`](crate::Signal::builder).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -70,13 +70,13 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
-    /// Bounds how many listeners run at once; clones of one pool share the bound. Default: none.
+    /// Bounds how many listeners run at once; clones of one pool share the bound. Default: none. See [`Signal::builder`](crate::Signal::builder).
     pub fn pool(mut self, pool: Pool) -> Self {
         self.options.pool = Some(pool);
         self
     }
 
-    /// How many events `enqueue` may buffer. Default: 1,024; from 1 to 16,777,216.
+    /// How many events `enqueue` may buffer. Default: 1,024; from 1 to 16,777,216. See [`Signal::builder`](crate::Signal::builder).
     pub fn buffer(mut self, events: usize) -> Self {
         self.options.buffer = events;
         self
@@ -88,26 +88,26 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
-    /// How many buffered events are emitted at once. Default: 1, which keeps their order; from 1 to 65,536.
+    /// How many buffered events are emitted at once. Default: 1, which keeps their order; from 1 to 65,536. See [`Signal::builder`](crate::Signal::builder).
     pub fn enqueue_concurrency(mut self, emissions: usize) -> Self {
         self.options.enqueue_concurrency = emissions;
         self
     }
 
-    /// How many emissions of `emit_detached` may be under way. Default: 10,000; from 1 to 16,777,216.
+    /// How many emissions of `emit_detached` may be under way. Default: 10,000; from 1 to 16,777,216. See [`Signal::builder`](crate::Signal::builder).
     pub fn max_detached(mut self, emissions: usize) -> Self {
         self.options.max_detached = emissions;
         self
     }
 
-    /// How many listeners are expected: one more is logged once as a likely leak, and registered all the same. Default: 100; from 1.
+    /// How many listeners are expected: one more is logged once as a likely leak, and registered all the same. Default: 100; from 1. See [`Signal::builder`](crate::Signal::builder).
     pub fn max_listeners(mut self, listeners: usize) -> Self {
         self.options.max_listeners = listeners;
         self
     }
 
     /// How deep emissions may be nested, each awaited by a listener of the one before. Default: 64; from 1 to 1,024. Deep nesting needs stack:
-    /// in-task listeners are polled inside one another.
+    /// in-task listeners are polled inside one another. See [`Signal::builder`](crate::Signal::builder).
     pub fn recursion_limit(mut self, emissions: usize) -> Self {
         self.options.recursion_limit = emissions;
         self
@@ -135,7 +135,7 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
-    /// Adds a callback that is given every event that the buffer drops, and why. Default: none; drops are counted in any case.
+    /// Adds a callback that is given every event that the buffer drops, and why. Default: none; drops are counted in any case. See [`Signal::builder`](crate::Signal::builder).
     pub fn on_dropped(mut self, callback: impl Fn(E, DropReason) + Send + Sync + 'static) -> Self {
         self.on_dropped.push(Arc::new(callback));
         self
@@ -147,13 +147,13 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
-    /// The runtime for buffered events, and for tasks of emissions. Default: the runtime of the call; for the buffer, of the first `enqueue`.
+    /// The runtime for buffered events, and for tasks of emissions. Default: the runtime of the call; for the buffer, of the first `enqueue`. See [`Signal::builder`](crate::Signal::builder).
     pub fn runtime(mut self, handle: Handle) -> Self {
         self.options.runtime = Some(handle);
         self
     }
 
-    /// Cancels every emission, now and later, when the token fires. Default: none.
+    /// Cancels every emission, now and later, when the token fires. Default: none. See [`Signal::builder`](crate::Signal::builder).
     pub fn cancel_on(mut self, token: CancellationToken) -> Self {
         self.options.token = Some(token);
         self

@@ -76,7 +76,7 @@ impl Description {
         }
     }
 
-    /// The signal's name.
+    /// The signal's name. See [`Description`](crate::Description).
     pub fn signal(&self) -> &str {
         &self.signal
     }

@@ -37,7 +37,7 @@ pub struct Signal<E: Event> {
 }
 
 impl<E: Event> Signal<E> {
-    /// Makes a signal with the default options. Works outside a runtime.
+    /// Makes a signal with the default options. Works outside a runtime. See [`Signal`](crate::Signal).
     pub fn new() -> Self {
         Self::builder().build()
     }

@@ -9,17 +9,17 @@ use crate::registry::Metadata;
 ///
 /// None of these waits for a writer.
 impl<E: Event> Signal<E> {
-    /// The signal's name: the event type's, unless the builder gave another.
+    /// The signal's name: the event type's, unless the builder gave another. See [`Signal::keys`](crate::Signal::keys).
     pub fn name(&self) -> &str {
         &self.inner.core.name
     }
 
-    /// How many listeners are registered. O(1).
+    /// How many listeners are registered. O(1). See [`Signal::keys`](crate::Signal::keys).
     pub fn len(&self) -> usize {
         self.inner.registry.snapshot().entries.len()
     }
 
-    /// Whether nobody listens. O(1).
+    /// Whether nobody listens. O(1). See [`Signal::keys`](crate::Signal::keys).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -67,7 +67,7 @@ impl<E: Event> Signal<E> {
         self.inner.core.stats()
     }
 
-    /// How many events the buffer holds, and how many it can hold.
+    /// How many events the buffer holds, and how many it can hold. See [`Signal::keys`](crate::Signal::keys).
     pub fn buffered(&self) -> (usize, usize) {
         (self.inner.buffer.len(), self.inner.buffer.capacity())
     }

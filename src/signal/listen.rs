@@ -71,7 +71,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         Self::new(Target::Signal(signal), location)
     }
 
-    /// Names the listener. Unique in the signal, not empty. Default: no key; the listener does not show in `keys()`.
+    /// Names the listener. Unique in the signal, not empty. Default: no key; the listener does not show in `keys()`. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -94,31 +94,31 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         self
     }
 
-    /// Higher starts first; equal ones in the order of registration. Default: 0.
+    /// Higher starts first; equal ones in the order of registration. Default: 0. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn priority(mut self, priority: i32) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Every listener of a stage has finished before the next stage starts. Default: 0, the first.
+    /// Every listener of a stage has finished before the next stage starts. Default: 0, the first. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn stage(mut self, stage: u32) -> Self {
         self.stage = stage;
         self
     }
 
-    /// Calls the listener at most once, then removes it. The attempt counts, whatever comes of it. Default: no limit.
+    /// Calls the listener at most once, then removes it. The attempt counts, whatever comes of it. Default: no limit. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn once(self) -> Self {
         self.times(1)
     }
 
-    /// Calls the listener at most `n` times, then removes it. `n` is 1 or more. Default: no limit.
+    /// Calls the listener at most `n` times, then removes it. `n` is 1 or more. Default: no limit. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn times(mut self, n: u64) -> Self {
         self.times = Some(n);
         self
     }
 
     /// Calls the listener only for events that `wanted` says yes to; the others are reported as skipped. It runs in the emitter's task, before a
-    /// permit is taken; it should be quick. A panic in it is the listener's. Default: every event.
+    /// permit is taken; it should be quick. A panic in it is the listener's. Default: every event. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn filter(mut self, wanted: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         self.filter = Some(Box::new(wanted));
         self

@@ -19,6 +19,10 @@ use crate::registry::RegisterError;
 /// list, O(n).
 impl<E: Event> Signal<E> {
     /// Starts the registration of a listener with options. See [`ListenBuilder`].
+    ///
+    /// # Performance
+    ///
+    /// A registration copies the list, O(n), and with a key the index of keys, under a lock that only other changes wait for.
     #[track_caller]
     pub fn listen(&self) -> ListenBuilder<'_, E> {
         ListenBuilder::of(self.clone(), Location::caller())
@@ -57,7 +61,9 @@ impl<E: Event> Signal<E> {
 
     /// Registers an async closure that can fail: `?` works in it with no annotation, since its error type is [`BoxError`].
     ///
-    /// Performance as [`on`](Self::on); an error is boxed.
+    /// # Performance
+    ///
+    /// As [`on`](Self::on); an error is boxed.
     ///
     /// # Examples
     ///
@@ -114,6 +120,10 @@ impl<E: Event> Signal<E> {
 
     /// Registers an async closure that is given an `Arc` of the event, for events that are dear to clone. The `Arc` is made once an emission.
     ///
+    /// # Performance
+    ///
+    /// One allocation an emission for the `Arc`; a call clones the closure and the `Arc`, and boxes the future.
+    ///
     /// # Examples
     ///
     /// ```
@@ -142,6 +152,10 @@ impl<E: Event> Signal<E> {
     /// A thread cannot be cancelled. If nobody waits any more, because the emission was dropped or timed out, the report says cancelled, the thread
     /// runs to its end, and the listener counts as running, with its permit, until then. What came of it is told to the failure callbacks.
     ///
+    /// # Performance
+    ///
+    /// A trip to a thread of the blocking pool and back; some allocations.
+    ///
     /// # Examples
     ///
     /// ```
@@ -166,6 +180,10 @@ impl<E: Event> Signal<E> {
 
     /// Registers a value that implements [`Listener`], where there is an example.
     ///
+    /// # Performance
+    ///
+    /// As [`on`](Self::on), with an `Arc` cloned instead of the closure.
+    ///
     /// # Panics
     ///
     /// As [`on`](Self::on).
@@ -175,6 +193,10 @@ impl<E: Event> Signal<E> {
     }
 
     /// Registers a `tower` service: it is cloned a call, driven to readiness, then called. [`Delivery`] has an example.
+    ///
+    /// # Performance
+    ///
+    /// One allocation an emission to share the event; a call clones the service and boxes its future.
     ///
     /// # Panics
     ///

@@ -38,6 +38,10 @@ impl<E: Event> Signal<E> {
 
     /// Emits in a task of its own, and does not wait. Failures go to the failure callbacks, or else to the log; `shutdown` waits for it.
     ///
+    /// # Performance
+    ///
+    /// One task, which is one allocation of the emission's size, and two writes to memory that all callers share.
+    ///
     /// # Errors
     ///
     /// Gives the event back: [`Closed`](EnqueueError::Closed) after shutdown, [`Full`](EnqueueError::Full) if `max_detached` are under way,
@@ -84,6 +88,10 @@ impl<E: Event> Signal<E> {
     /// Events are emitted one at a time in their order, unless `enqueue_concurrency` says otherwise. Failures go to the failure callbacks, or
     /// else to the log.
     ///
+    /// # Performance
+    ///
+    /// One lock, held for a push; a task is spawned if none delivers.
+    ///
     /// # Errors
     ///
     /// Gives the event back: see [`EnqueueError`].
@@ -128,6 +136,10 @@ impl<E: Event> Signal<E> {
     }
 
     /// Puts the event into the bounded buffer without waiting. Works outside a runtime: the event is delivered as soon as a call is made inside one.
+    ///
+    /// # Performance
+    ///
+    /// As [`enqueue`](Self::enqueue).
     ///
     /// # Errors
     ///

@@ -110,17 +110,17 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Whether everything was done within the limit.
+    /// Whether everything was done within the limit. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn is_clean(&self) -> bool {
         self.unfinished.is_empty() && self.undelivered.is_empty()
     }
 
-    /// The listeners that were running at the limit. They have been cancelled, but for blocking ones.
+    /// The listeners that were running at the limit. They have been cancelled, but for blocking ones. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn unfinished(&self) -> &[Unfinished] {
         &self.unfinished
     }
 
-    /// The events that were in a buffer at the limit. They have been dropped; `on_dropped` has seen each.
+    /// The events that were in a buffer at the limit. They have been dropped; `on_dropped` has seen each. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn undelivered(&self) -> &[Undelivered] {
         &self.undelivered
     }
@@ -159,22 +159,22 @@ impl fmt::Display for Shutdown {
 pub struct Unfinished(Metadata);
 
 impl Unfinished {
-    /// The name of its signal.
+    /// The name of its signal. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn signal(&self) -> &str {
         self.0.signal()
     }
 
-    /// Its key, if it has one.
+    /// Its key, if it has one. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn key(&self) -> Option<&str> {
         self.0.key()
     }
 
-    /// Where it was registered.
+    /// Where it was registered. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn location(&self) -> &'static Location<'static> {
         self.0.location()
     }
 
-    /// How many of its calls were running.
+    /// How many of its calls were running. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn calls(&self) -> usize {
         self.0.running()
     }
@@ -188,12 +188,12 @@ pub struct Undelivered {
 }
 
 impl Undelivered {
-    /// The name of the signal.
+    /// The name of the signal. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn signal(&self) -> &str {
         &self.signal
     }
 
-    /// How many events.
+    /// How many events. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn events(&self) -> usize {
         self.events
     }

@@ -50,7 +50,7 @@ impl Subscription {
     }
 
     /// Waits until the listener is removed, by whomever, and none of its calls is running: in tasks and blocking threads too. No emission that
-    /// was made before can still start one.
+    /// was made before can still start one. See [`Subscription`](crate::Subscription).
     ///
     /// It does not remove. A listener whose signal is gone counts as removed. Awaited from inside a call of that very listener, it does not wait for that call; it holds no permit while it waits.
     ///
@@ -92,22 +92,22 @@ impl Subscription {
         Scoped { subscription: self }
     }
 
-    /// Whether the listener has been removed, spent or replaced.
+    /// Whether the listener has been removed, spent or replaced. See [`Subscription`](crate::Subscription).
     pub fn is_removed(&self) -> bool {
         self.record.is_removed()
     }
 
-    /// The listener's number, unique in the process.
+    /// The listener's number, unique in the process. See [`Subscription`](crate::Subscription).
     pub fn id(&self) -> u64 {
         self.record.identity.id
     }
 
-    /// The listener's key, if it has one.
+    /// The listener's key, if it has one. See [`Subscription`](crate::Subscription).
     pub fn key(&self) -> Option<&str> {
         self.record.identity.key.as_ref().map(Key::as_str)
     }
 
-    /// Where it was registered.
+    /// Where it was registered. See [`Subscription`](crate::Subscription).
     pub fn location(&self) -> &'static Location<'static> {
         self.record.identity.location
     }
@@ -136,7 +136,7 @@ pub struct Scoped {
 }
 
 impl Scoped {
-    /// The subscription.
+    /// The subscription. See [`Subscription`](crate::Subscription).
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
     }
