@@ -1,5 +1,6 @@
 //! The state machine of one emission.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(crate) struct Emission<E> {
     admitted: bool,
     /// No further listener is to start.
     stopped: bool,
+    /// What it means if the emission is dropped.
+    if_dropped: Cancellation,
     payload: Payload<E>,
     tally: Tally,
     watch: Watch,
@@ -79,6 +82,7 @@ impl<E: Event> Emission<E> {
             checked: None,
             admitted: false,
             stopped: false,
+            if_dropped: Cancellation::Dropped,
             payload: Payload::new(event, shares && !snapshot.entries.is_empty()),
             tally: Tally::default(),
             watch: Watch::default(),
@@ -95,6 +99,12 @@ impl<E: Event> Emission<E> {
     pub(crate) fn set_deadline(&mut self, given: Duration) {
         // A deadline beyond the clock's range is none.
         self.watch.deadline = clock::now().checked_add(given).map(|at| (at, given));
+    }
+
+    /// For an emission that has a task of its own: only the end of the runtime drops that.
+    pub(crate) fn run_in_task(mut self) -> impl Future<Output = Report> {
+        self.if_dropped = Cancellation::RuntimeEnded;
+        async move { poll_fn(|cx| self.poll(cx)).await }
     }
 
     pub(crate) fn set_token(&mut self, token: CancellationToken) {
@@ -423,7 +433,7 @@ impl<E> Drop for Emission<E> {
                     .emissions
                     .fetch_add(1, Ordering::Relaxed);
             }
-            self.cancel(Ended::Cancelled(Cancellation::Dropped));
+            self.cancel(Ended::Cancelled(self.if_dropped));
             self.close();
         }
     }

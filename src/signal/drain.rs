@@ -4,7 +4,6 @@
 //! on the builder's runtime, or the one of the first call inside one. When that runtime ends, the drain is dropped with it: what was pending is
 //! reported, and the next call starts anew on its own runtime.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -134,12 +133,9 @@ impl<E: Event> Drain<E> {
     async fn run(mut self) {
         self.state = State::Running;
         while let Some(event) = self.inner.buffer.pop_or_end_drain() {
-            let mut emission = self
-                .inner
-                .emission(event, Pass::of_queued(&self.inner.core));
+            let pass = Pass::of_queued(&self.inner.core);
             // Whatever did not succeed has been told when it happened.
-            let _ = poll_fn(|cx| emission.poll(cx)).await;
-            drop(emission);
+            self.inner.emission(event, pass).run_in_task().await;
             // Listeners that are always ready must not keep the thread for ever.
             tokio::task::coop::consume_budget().await;
         }

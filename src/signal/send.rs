@@ -1,6 +1,5 @@
 //! Sending events: emit, detach, enqueue.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::Signal;
@@ -73,10 +72,10 @@ impl<E: Event> Signal<E> {
         let Ok(place) = Arc::clone(&inner.detached).try_acquire_owned() else {
             return Err(EnqueueError::Full(event));
         };
-        let mut emission = inner.emission(event, pass);
+        let emission = inner.emission(event, pass).run_in_task();
         handle.spawn(async move {
             // Whatever did not succeed has been told when it happened.
-            let _ = poll_fn(|cx| emission.poll(cx)).await;
+            emission.await;
             drop(place);
         });
         Ok(())
