@@ -1,0 +1,97 @@
+//! What many emitters share: dispatchers that are emitted on and changed at the same time.
+
+use std::sync::{Mutex, RwLock};
+
+use fanfare::{Dispatch, Signal};
+use futures::future::BoxFuture;
+
+use super::cases::{forever, signal};
+use super::event::{Tick, count};
+use super::peers::{self, Listeners, Plain, Twin};
+
+/// Emits so many times.
+pub(crate) type Emit = &'static (dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync);
+type Change = Box<dyn Fn() + Send + Sync>;
+
+/// A dispatcher that many emitters share.
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    pub(crate) emit: Emit,
+    /// Registers a listener and removes it again. Absent where the list cannot change.
+    pub(crate) change: Option<Change>,
+}
+
+pub(crate) fn contenders(n: usize) -> Vec<Contender> {
+    vec![
+        bare(n),
+        twin(
+            "twin over `Mutex<Vec<_>>`",
+            Twin(Mutex::new(peers::boxed(n))),
+        ),
+        twin(
+            "twin over `RwLock<Vec<_>>`",
+            Twin(RwLock::new(peers::boxed(n))),
+        ),
+        ours("**`Concurrent`**", n, Dispatch::Concurrent, None),
+        ours(
+            "**`Concurrent`**, pool of 8",
+            n,
+            Dispatch::Concurrent,
+            Some(8),
+        ),
+        ours("**`Parallel`**", n, Dispatch::Parallel, None),
+        ours("**`Parallel`**, pool of 8", n, Dispatch::Parallel, Some(8)),
+    ]
+}
+
+fn bare(n: usize) -> Contender {
+    let listeners: &'static Vec<Plain> = forever(peers::plain(n));
+    Contender {
+        name: "bare loop, plain closures",
+        emit: forever(move |times| -> BoxFuture<'static, ()> {
+            Box::pin(async move {
+                for _ in 0..times {
+                    peers::bare_loop(listeners, Tick::hidden());
+                }
+            })
+        }),
+        change: None,
+    }
+}
+
+fn twin<L: Listeners>(name: &'static str, twin: Twin<L>) -> Contender {
+    let twin = forever(twin);
+    Contender {
+        name,
+        emit: forever(move |times| -> BoxFuture<'static, ()> {
+            Box::pin(async move {
+                for _ in 0..times {
+                    twin.emit(Tick::hidden()).await;
+                }
+            })
+        }),
+        change: Some(Box::new(move || {
+            twin.0.add(peers::boxed_ready());
+            twin.0.remove_last();
+        })),
+    }
+}
+
+fn ours(name: &'static str, n: usize, dispatch: Dispatch, pool: Option<usize>) -> Contender {
+    let signal: &'static Signal<Tick> = signal(n, dispatch, pool);
+    (0..n).for_each(|_| drop(signal.on(async |tick| count(tick))));
+    Contender {
+        name,
+        emit: forever(move |times| -> BoxFuture<'static, ()> {
+            Box::pin(async move {
+                for _ in 0..times {
+                    let report = signal.emit(Tick::hidden()).await;
+                    debug_assert!(report.is_ok());
+                }
+            })
+        }),
+        change: Some(Box::new(move || {
+            signal.on(async |tick| count(tick)).remove();
+        })),
+    }
+}
