@@ -16,7 +16,7 @@ use super::start::{Site, Start, Started, refused, why_skipped};
 use super::tasks::Tasks;
 use super::watch::{Ended, Watch};
 use super::{Core, Pass};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::context::{self, Loan};
 use crate::event::Event;
 use crate::outcome::{
@@ -178,11 +178,14 @@ impl<E: Event> Emission<E> {
     /// Starts what may start and drives what is active, until all is done or nothing moves.
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let snapshot = Arc::clone(&self.snapshot);
+        let mut called_at = None;
         loop {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
                     self.skip_rest();
-                } else if self.must_wait(entry) || self.start(entry, cx).is_pending() {
+                } else if self.must_wait(entry)
+                    || self.start(entry, cx, &mut called_at).is_pending()
+                {
                     break;
                 }
             }
@@ -210,7 +213,12 @@ impl<E: Event> Emission<E> {
     }
 
     /// Starts the next listener, or passes over it. Pending while it waits for a permit.
-    fn start(&mut self, entry: &Arc<Entry<E>>, cx: &mut Context<'_>) -> Poll<()> {
+    fn start(
+        &mut self,
+        entry: &Arc<Entry<E>>,
+        cx: &mut Context<'_>,
+        called_at: &mut Option<Instant>,
+    ) -> Poll<()> {
         let index = self.next;
         let entry = if let Some(entry) = self.checked.take() {
             entry
@@ -234,14 +242,20 @@ impl<E: Event> Emission<E> {
                 if self.site.core.options.mode() == Dispatch::Parallel {
                     self.spawn(index, &entry);
                 } else {
-                    self.start_here(index, &entry, cx);
+                    self.start_here(index, &entry, cx, called_at);
                 }
             }
         }
         Poll::Ready(())
     }
 
-    fn start_here(&mut self, index: usize, entry: &Arc<Entry<E>>, cx: &mut Context<'_>) {
+    fn start_here(
+        &mut self,
+        index: usize,
+        entry: &Arc<Entry<E>>,
+        cx: &mut Context<'_>,
+        called_at: &mut Option<Instant>,
+    ) {
         let started = Start {
             site: &self.site,
             index,
@@ -250,6 +264,7 @@ impl<E: Event> Emission<E> {
             last: self.next == self.snapshot.entries.len(),
             permit: &mut self.permit,
             timed_from: None,
+            called_at,
         }
         .run(cx);
         match started {

@@ -45,6 +45,8 @@ pub(super) struct Start<'a, E> {
     /// The permit for the call. Put back if the call finishes at once.
     pub(super) permit: &'a mut Option<Permit>,
     pub(super) timed_from: Option<Instant>,
+    /// One reading of the clock for all calls that begin in one poll of their emission, taken when the first needs it.
+    pub(super) called_at: &'a mut Option<Instant>,
 }
 
 impl<E: Event> Start<'_, E> {
@@ -91,10 +93,8 @@ impl<E: Event> Start<'_, E> {
                 Err(cause) => return Started::Finished(finished(&running, Flow::Not(cause))),
             }
         } else {
-            entry
-                .record
-                .counters
-                .called(started.unwrap_or_else(clock::now));
+            let now = started.unwrap_or_else(|| *self.called_at.get_or_insert_with(clock::now));
+            entry.record.counters.called(now);
             let called = {
                 let _entered = context::enter(Arc::clone(&context));
                 catch(|| call(self.site, entry, self.payload, self.last))

@@ -59,6 +59,7 @@ impl Tasks {
                         last: true,
                         permit: &mut permit,
                         timed_from,
+                        called_at: &mut None,
                     }
                     .run(cx),
                 )

@@ -109,7 +109,8 @@ impl Metadata {
         self.running
     }
 
-    /// When it was last called, to a coarse clock (milliseconds), or `None` for never. See [`Metadata`](crate::Metadata).
+    /// When it was last called, to a coarse clock (milliseconds), or `None` for never. Listeners that run one after the other in one poll of the
+    /// emitter's task share one reading, taken before the first. See [`Metadata`](crate::Metadata).
     pub fn last_called(&self) -> Option<SystemTime> {
         self.last_called
     }
