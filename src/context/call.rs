@@ -48,6 +48,15 @@ pub(crate) struct Entered {
     _not_send: PhantomData<*const ()>,
 }
 
+impl Entered {
+    /// Drops the guard and gives the call back, which saves who goes on with it a reference of its own.
+    pub(crate) fn leave(mut self) -> Arc<CallContext> {
+        let call = CURRENT.replace(self.outer.take());
+        std::mem::forget(self);
+        call.expect("guards are dropped innermost first, so the call is the current one")
+    }
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.set(self.outer.take());

@@ -19,9 +19,7 @@ use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{self, Loan};
 use crate::event::Event;
-use crate::outcome::{
-    Cancellation, Cause, Flow, Rejection, Report, ReportEntry, Skip, Tally, catch,
-};
+use crate::outcome::{Cancellation, Cause, Rejection, Report, ReportEntry, Skip, Tally, catch};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Record, Snapshot};
 use crate::sync::{Ordering, unique_id};
@@ -220,11 +218,12 @@ impl<E: Event> Emission<E> {
         called_at: &mut Option<Instant>,
     ) -> Poll<()> {
         let index = self.next;
-        let entry = if let Some(entry) = self.checked.take() {
+        let checked = self.checked.take();
+        let entry = if let Some(entry) = &checked {
             entry
         } else {
-            let entry = Arc::clone(entry.current());
-            if let Some(cause) = refused(&entry, &self.payload) {
+            let entry = entry.current();
+            if let Some(cause) = refused(entry, &self.payload) {
                 self.next += 1;
                 self.fail(index, &entry.record, cause);
                 return Poll::Ready(());
@@ -233,16 +232,16 @@ impl<E: Event> Emission<E> {
         };
         match self.poll_permit(cx) {
             Poll::Pending => {
-                self.checked = Some(entry);
+                self.checked = Some(Arc::clone(entry));
                 return Poll::Pending;
             }
             Poll::Ready(Err(full)) => self.reject(&full),
             Poll::Ready(Ok(())) => {
                 self.next += 1;
                 if self.site.core.options.mode() == Dispatch::Parallel {
-                    self.spawn(index, &entry);
+                    self.spawn(index, entry);
                 } else {
-                    self.start_here(index, &entry, cx, called_at);
+                    self.start_here(index, entry, cx, called_at);
                 }
             }
         }
@@ -334,19 +333,17 @@ impl<E: Event> Emission<E> {
 impl<E> Emission<E> {
     /// Counts what came of one call.
     fn settle(&mut self, finished: Finished) {
-        let Finished {
-            index,
-            record,
-            flow,
-            duration,
-        } = finished;
-        match flow {
-            Flow::Done => self.tally.done(),
-            Flow::Break => {
+        match finished {
+            Finished::Done { stop } => {
                 self.tally.done();
-                self.stopped = true;
+                self.stopped |= stop;
             }
-            Flow::Not(cause) => self.not_done(index, &record, cause, duration),
+            Finished::NotDone {
+                index,
+                record,
+                cause,
+                duration,
+            } => self.not_done(index, &record, cause, duration),
         }
     }
 

@@ -9,12 +9,12 @@ use tokio::task::JoinHandle;
 
 use super::options::Timing;
 use super::payload::Payload;
-use super::running::{Finished, Occupancy, Running};
+use super::running::{Finished, Mark, Occupancy, Running, poll_slot};
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{self, CallContext, Lease};
 use crate::event::{Delivery, Event};
-use crate::listener::{Callee, Slot};
+use crate::listener::{Blocked, Callee, Slot};
 use crate::outcome::{Cancellation, Cause, Flow, Rejection, ReportEntry, Skip, Verdict, catch};
 use crate::pool::Permit;
 use crate::registry::{Entry, Record};
@@ -52,9 +52,9 @@ pub(super) struct Start<'a, E> {
 impl<E: Event> Start<'_, E> {
     /// Marks, claims and calls the listener, and polls it once.
     pub(super) fn run(self, cx: &mut Context<'_>) -> Started {
-        let Some((entry, mut occupancy)) = enter(self.entry) else {
-            let why = why_skipped(&self.entry.current().record);
-            return self.refuse(self.entry.current(), Cause::Skipped(why));
+        let Some((entry, mark)) = enter(self.entry) else {
+            let entry = self.entry.current();
+            return self.refuse(entry, Cause::Skipped(why_skipped(&entry.record)));
         };
         if !Arc::ptr_eq(entry, self.entry) {
             // It took the place of the one that was looked at, a moment ago.
@@ -62,77 +62,105 @@ impl<E: Event> Start<'_, E> {
                 return self.refuse(entry, cause);
             }
         }
-        let blocking = matches!(entry.callee, Callee::Blocking(_));
+        if let Callee::Blocking(listener) = &entry.callee {
+            return self.run_blocking(entry, listener, mark);
+        }
         // The claim is the last step before the call. A blocking listener claims on its thread.
-        if !blocking && !entry.record.claim() {
+        if !entry.record.claim() {
             return self.refuse(entry, Cause::Skipped(Skip::Spent));
         }
-        let timing = self.site.core.options.timing == Timing::On;
-        let started = self.timed_from.or_else(|| timing.then(clock::now));
-        occupancy.lease = self.permit.take().map(Lease::new);
-        let context = Arc::new(CallContext {
-            listener: Arc::clone(&entry.record.identity),
-            lease: occupancy.lease.clone(),
-            depth: self.site.parent.as_ref().map_or(0, |parent| parent.depth) + 1,
-            parent: self.site.parent.clone(),
-        });
-        let mut running = Running {
-            index: self.index,
-            record: Arc::clone(&entry.record),
-            slot: None,
-            call: None,
-            started,
-            taking: None,
+        let started = self.started();
+        let now = started.unwrap_or_else(|| *self.called_at.get_or_insert_with(clock::now));
+        entry.record.counters.called(now);
+        let lease = self.permit.take().map(Lease::new);
+        let entered = context::enter(self.context(&entry.record, lease.clone()));
+        let (mut slot, mut taking) = (None, None);
+        let first = match catch(|| call(self.site, entry, self.payload, self.last)) {
+            Ok(Called::Done(verdict)) => Poll::Ready(verdict.0),
+            Ok(Called::Future(future)) => {
+                slot = Some(future);
+                match &lease {
+                    // The closure itself has lent its permit out, and there was none when it wanted it back.
+                    Some(lease) if lease.poll_may_run(cx, &mut taking).is_pending() => {
+                        Poll::Pending
+                    }
+                    _ => poll_slot(&mut slot, cx),
+                }
+            }
+            Err(message) => Poll::Ready(Flow::Not(Cause::Panicked(message))),
         };
-        if blocking {
-            let event = catch(|| self.payload.own(self.last)).map_err(Cause::Panicked);
-            let slot =
-                event.and_then(|event| start_blocking(self.site, entry, event, context, occupancy));
-            match slot {
-                Ok(slot) => running.slot = Some(slot),
-                Err(cause) => return Started::Finished(finished(&running, Flow::Not(cause))),
-            }
-        } else {
-            let now = started.unwrap_or_else(|| *self.called_at.get_or_insert_with(clock::now));
-            entry.record.counters.called(now);
-            let called = {
-                let _entered = context::enter(Arc::clone(&context));
-                catch(|| call(self.site, entry, self.payload, self.last))
-            };
-            running.call = Some((context, occupancy));
-            match called {
-                Ok(Called::Future(slot)) => running.slot = Some(slot),
-                Ok(Called::Done(verdict)) => {
-                    return finish_at_once(running, verdict.0, self.permit);
-                }
-                Err(message) => {
-                    return finish_at_once(
-                        running,
-                        Flow::Not(Cause::Panicked(message)),
-                        self.permit,
-                    );
-                }
-            }
-        }
-        match running.poll_call(cx) {
-            Poll::Ready(finished) => {
-                *self.permit = end(&mut running);
-                Started::Finished(finished)
+        let context = entered.leave();
+        match first {
+            Poll::Ready(flow) => {
+                *self.permit = lease.and_then(|lease| lease.end());
+                Started::Finished(Finished::new(self.index, &entry.record, flow, started))
             }
             Poll::Pending => {
-                running.started.get_or_insert_with(clock::now);
-                Started::Suspended(running)
+                if let Some(lease) = &lease {
+                    lease.suspend();
+                }
+                Started::Suspended(Running {
+                    index: self.index,
+                    record: Arc::clone(&entry.record),
+                    slot,
+                    call: Some((context, mark.keep(lease))),
+                    started: started.or_else(|| Some(clock::now())),
+                    taking,
+                })
             }
         }
     }
 
-    fn refuse(&self, entry: &Entry<E>, cause: Cause) -> Started {
-        Started::Finished(Finished {
-            index: self.index,
-            record: Arc::clone(&entry.record),
-            flow: Flow::Not(cause),
-            duration: None,
+    /// Sends the call to the blocking pool.
+    fn run_blocking(self, entry: &Entry<E>, listener: &Blocked<E>, mark: Mark<'_>) -> Started {
+        let started = self.started();
+        let lease = self.permit.take().map(Lease::new);
+        let context = self.context(&entry.record, lease.clone());
+        let occupancy = mark.keep(lease);
+        let not_started = |cause| {
+            let flow = Flow::Not(cause);
+            Started::Finished(Finished::new(self.index, &entry.record, flow, started))
+        };
+        // The event's `Clone` is user code.
+        let event = match catch(|| self.payload.own(self.last)) {
+            Ok(event) => event,
+            Err(message) => {
+                *self.permit = occupancy.end();
+                return not_started(Cause::Panicked(message));
+            }
+        };
+        match start_blocking(self.site, listener, event, context, occupancy) {
+            Ok(slot) => Started::Suspended(Running {
+                index: self.index,
+                record: Arc::clone(&entry.record),
+                slot: Some(slot),
+                call: None,
+                started: started.or_else(|| Some(clock::now())),
+                taking: None,
+            }),
+            Err(cause) => not_started(cause),
+        }
+    }
+
+    /// When the call began, if it is timed from its start.
+    fn started(&self) -> Option<Instant> {
+        let timing = self.site.core.options.timing == Timing::On;
+        self.timed_from.or_else(|| timing.then(clock::now))
+    }
+
+    fn context(&self, record: &Record, lease: Option<Arc<Lease>>) -> Arc<CallContext> {
+        let parent = &self.site.parent;
+        Arc::new(CallContext {
+            listener: Arc::clone(&record.identity),
+            lease,
+            depth: parent.as_ref().map_or(0, |parent| parent.depth) + 1,
+            parent: parent.clone(),
         })
+    }
+
+    fn refuse(&self, entry: &Entry<E>, cause: Cause) -> Started {
+        let flow = Flow::Not(cause);
+        Started::Finished(Finished::new(self.index, &entry.record, flow, None))
     }
 }
 
@@ -159,15 +187,11 @@ pub(super) fn why_skipped(record: &Record) -> Skip {
 }
 
 /// Marks a call of the entry, or of the one that has taken its place. `None` if it was removed.
-fn enter<E>(entry: &Arc<Entry<E>>) -> Option<(&Arc<Entry<E>>, Occupancy)> {
+fn enter<E>(entry: &Arc<Entry<E>>) -> Option<(&Arc<Entry<E>>, Mark<'_>)> {
     let mut entry = entry.current();
     loop {
-        if entry.record.enter() {
-            let occupancy = Occupancy {
-                record: Arc::clone(&entry.record),
-                lease: None,
-            };
-            return Some((entry, occupancy));
+        if let Some(mark) = Mark::set(&entry.record) {
+            return Some((entry, mark));
         }
         // Removed: by a replacement, whose successor is known by now, or for good.
         let current = entry.current();
@@ -201,40 +225,14 @@ fn call<E: Event>(site: &Site, entry: &Entry<E>, payload: &mut Payload<E>, last:
     }
 }
 
-fn finished(running: &Running, flow: Flow) -> Finished {
-    Finished {
-        index: running.index,
-        record: Arc::clone(&running.record),
-        flow,
-        duration: running
-            .started
-            .map(|since| clock::now().saturating_duration_since(since)),
-    }
-}
-
-fn finish_at_once(mut running: Running, flow: Flow, permit: &mut Option<Permit>) -> Started {
-    *permit = end(&mut running);
-    Started::Finished(finished(&running, flow))
-}
-
-fn end(running: &mut Running) -> Option<Permit> {
-    running
-        .call
-        .take()
-        .and_then(|(_, occupancy)| occupancy.end())
-}
-
 /// Sends the call to the blocking pool. Mark and permit go with it and come back when the thread returns, also if nobody waits any more.
 fn start_blocking<E: Event>(
     site: &Site,
-    entry: &Entry<E>,
+    listener: &Blocked<E>,
     event: E,
     context: Arc<CallContext>,
     occupancy: Occupancy,
 ) -> Result<Slot, Cause> {
-    let Callee::Blocking(listener) = &entry.callee else {
-        unreachable!("only blocking listeners are started here");
-    };
     let handle = site
         .core
         .options

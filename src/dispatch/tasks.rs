@@ -13,7 +13,7 @@ use super::running::Finished;
 use super::start::{Site, Start, Started};
 use crate::clock;
 use crate::event::Event;
-use crate::outcome::{Cancellation, Cause, Flow, message};
+use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::Permit;
 use crate::registry::{Entry, Record};
 
@@ -86,13 +86,13 @@ impl Tasks {
         let (_, index, record) = self
             .running
             .swap_remove(place.expect("every task of the set is in the list"));
-        let finished = result.unwrap_or_else(|error| Finished {
+        let finished = result.unwrap_or_else(|error| Finished::NotDone {
             index,
             record,
-            flow: Flow::Not(match error.try_into_panic() {
+            cause: match error.try_into_panic() {
                 Ok(payload) => Cause::Panicked(message(payload)),
                 Err(_) => Cause::Cancelled(Cancellation::RuntimeEnded),
-            }),
+            },
             duration: None,
         });
         Poll::Ready(Some(finished))

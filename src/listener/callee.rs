@@ -15,12 +15,15 @@ use crate::outcome::{IntoOutcome, Verdict};
 /// Says whether a listener wants an event.
 pub(crate) type Filter<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
 
+/// A listener that blocks. Shared, since its thread can outlive its registration.
+pub(crate) type Blocked<E> = Arc<dyn Fn(E) -> Verdict + Send + Sync>;
+
 /// A listener as the dispatcher calls it. Each form says what it needs of the event, so that the dispatcher clones only for those that own theirs.
 pub(crate) enum Callee<E> {
     Owned(Box<dyn Fn(E) -> Slot + Send + Sync>),
     Shared(Box<dyn Fn(Arc<E>) -> Slot + Send + Sync>),
     Borrowed(Box<dyn Fn(&E) -> Verdict + Send + Sync>),
-    Blocking(Arc<dyn Fn(E) -> Verdict + Send + Sync>),
+    Blocking(Blocked<E>),
     Service(Box<dyn Fn(Delivery) -> Slot + Send + Sync>),
 }
 

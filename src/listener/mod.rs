@@ -5,7 +5,7 @@ mod kind;
 mod slot;
 mod traits;
 
-pub(crate) use callee::{Callee, Filter};
+pub(crate) use callee::{Blocked, Callee, Filter};
 pub use kind::Kind;
 pub(crate) use slot::Slot;
 pub use traits::Listener;
