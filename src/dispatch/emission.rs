@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::options::{Dispatch, OnError};
 use super::payload::Payload;
 use super::running::{Finished, Running};
-use super::start::{Site, Start, Started, refused, why_skipped};
+use super::start::{Common, Site, Start, Started, refused, why_skipped};
 use super::tasks::Tasks;
 use super::watch::{Ended, Watch};
 use super::{Core, Pass};
-use crate::clock::{self, Instant};
+use crate::clock;
 use crate::context::{self, Loan};
 use crate::event::Event;
 use crate::outcome::{Cancellation, Cause, Rejection, Report, ReportEntry, Skip, Tally, catch};
@@ -141,7 +141,7 @@ impl<E: Event> Emission<E> {
 
     /// The first poll: finds the listener that this emission is made in, and refuses what may not begin.
     fn begin(&mut self) {
-        let core = Arc::clone(&self.site.core);
+        let core = &self.site.core;
         core.counters.emissions.fetch_add(1, Ordering::Relaxed);
         if self.snapshot.entries.is_empty() {
             core.dead_event(core.event_type);
@@ -168,7 +168,7 @@ impl<E: Event> Emission<E> {
             // The listeners of this emission need permits, maybe of the very pool of the listener that waits for them.
             loan.lend();
         }
-        if let Some(ended) = self.watch.ended(&core) {
+        if let Some(ended) = self.watch.ended(core) {
             self.cancel(ended);
         }
     }
@@ -176,14 +176,12 @@ impl<E: Event> Emission<E> {
     /// Starts what may start and drives what is active, until all is done or nothing moves.
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let snapshot = Arc::clone(&self.snapshot);
-        let mut called_at = None;
+        let mut common = Common::default();
         loop {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
                     self.skip_rest();
-                } else if self.must_wait(entry)
-                    || self.start(entry, cx, &mut called_at).is_pending()
-                {
+                } else if self.must_wait(entry) || self.start(entry, cx, &mut common).is_pending() {
                     break;
                 }
             }
@@ -215,7 +213,7 @@ impl<E: Event> Emission<E> {
         &mut self,
         entry: &Arc<Entry<E>>,
         cx: &mut Context<'_>,
-        called_at: &mut Option<Instant>,
+        common: &mut Common,
     ) -> Poll<()> {
         let index = self.next;
         let checked = self.checked.take();
@@ -241,7 +239,7 @@ impl<E: Event> Emission<E> {
                 if self.site.core.options.mode() == Dispatch::Parallel {
                     self.spawn(index, entry);
                 } else {
-                    self.start_here(index, entry, cx, called_at);
+                    self.start_here(index, entry, cx, common);
                 }
             }
         }
@@ -253,7 +251,7 @@ impl<E: Event> Emission<E> {
         index: usize,
         entry: &Arc<Entry<E>>,
         cx: &mut Context<'_>,
-        called_at: &mut Option<Instant>,
+        common: &mut Common,
     ) {
         let started = Start {
             site: &self.site,
@@ -263,7 +261,7 @@ impl<E: Event> Emission<E> {
             last: self.next == self.snapshot.entries.len(),
             permit: &mut self.permit,
             timed_from: None,
-            called_at,
+            common,
         }
         .run(cx);
         match started {

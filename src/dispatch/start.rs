@@ -45,13 +45,21 @@ pub(super) struct Start<'a, E> {
     /// The permit for the call. Put back if the call finishes at once.
     pub(super) permit: &'a mut Option<Permit>,
     pub(super) timed_from: Option<Instant>,
-    /// One reading of the clock for all calls that begin in one poll of their emission, taken when the first needs it.
-    pub(super) called_at: &'a mut Option<Instant>,
+    pub(super) common: &'a mut Common,
+}
+
+/// What the calls that begin in one poll of their emission have in common.
+#[derive(Default)]
+pub(super) struct Common {
+    /// One reading of the clock, taken when the first call needs it.
+    called_at: Option<Instant>,
+    /// The context of a call that has ended, for the next one.
+    context: Option<Arc<CallContext>>,
 }
 
 impl<E: Event> Start<'_, E> {
     /// Marks, claims and calls the listener, and polls it once.
-    pub(super) fn run(self, cx: &mut Context<'_>) -> Started {
+    pub(super) fn run(mut self, cx: &mut Context<'_>) -> Started {
         let Some((entry, mark)) = enter(self.entry) else {
             let entry = self.entry.current();
             return self.refuse(entry, Cause::Skipped(why_skipped(&entry.record)));
@@ -70,7 +78,7 @@ impl<E: Event> Start<'_, E> {
             return self.refuse(entry, Cause::Skipped(Skip::Spent));
         }
         let started = self.started();
-        let now = started.unwrap_or_else(|| *self.called_at.get_or_insert_with(clock::now));
+        let now = started.unwrap_or_else(|| *self.common.called_at.get_or_insert_with(clock::now));
         entry.record.counters.called(now);
         let lease = self.permit.take().map(Lease::new);
         let entered = context::enter(self.context(&entry.record, lease.clone()));
@@ -93,6 +101,7 @@ impl<E: Event> Start<'_, E> {
         match first {
             Poll::Ready(flow) => {
                 *self.permit = lease.and_then(|lease| lease.end());
+                self.common.context = Some(context);
                 Started::Finished(Finished::new(self.index, &entry.record, flow, started))
             }
             Poll::Pending => {
@@ -112,7 +121,7 @@ impl<E: Event> Start<'_, E> {
     }
 
     /// Sends the call to the blocking pool.
-    fn run_blocking(self, entry: &Entry<E>, listener: &Blocked<E>, mark: Mark<'_>) -> Started {
+    fn run_blocking(mut self, entry: &Entry<E>, listener: &Blocked<E>, mark: Mark<'_>) -> Started {
         let started = self.started();
         let lease = self.permit.take().map(Lease::new);
         let context = self.context(&entry.record, lease.clone());
@@ -148,10 +157,19 @@ impl<E: Event> Start<'_, E> {
         self.timed_from.or_else(|| timing.then(clock::now))
     }
 
-    fn context(&self, record: &Record, lease: Option<Arc<Lease>>) -> Arc<CallContext> {
+    fn context(&mut self, record: &Record, lease: Option<Arc<Lease>>) -> Arc<CallContext> {
+        let listener = Arc::clone(&record.identity);
+        if let Some(mut before) = self.common.context.take() {
+            // Something that the call before has started may still be inside it: that keeps its context.
+            if let Some(context) = Arc::get_mut(&mut before) {
+                context.listener = listener;
+                context.lease = lease;
+                return before;
+            }
+        }
         let parent = &self.site.parent;
         Arc::new(CallContext {
-            listener: Arc::clone(&record.identity),
+            listener,
             lease,
             depth: parent.as_ref().map_or(0, |parent| parent.depth) + 1,
             parent: parent.clone(),

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::payload::Payload;
 use super::running::Finished;
-use super::start::{Site, Start, Started};
+use super::start::{Common, Site, Start, Started};
 use crate::clock;
 use crate::event::Event;
 use crate::outcome::{Cancellation, Cause, message};
@@ -59,7 +59,7 @@ impl Tasks {
                         last: true,
                         permit: &mut permit,
                         timed_from,
-                        called_at: &mut None,
+                        common: &mut Common::default(),
                     }
                     .run(cx),
                 )
