@@ -20,14 +20,21 @@ use crate::registry::{Entry, Record};
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
 #[derive(Default)]
 pub(super) struct Tasks {
-    set: JoinSet<Finished>,
-    /// Which listener a task runs, for the tasks that cannot say so themselves any more.
-    running: Vec<(Id, usize, Arc<Record>)>,
+    set: JoinSet<(usize, Finished)>,
+    /// Which listener a task runs, in the order of starts and so of indices, for the tasks that cannot say so themselves any more.
+    tasks: Vec<Task>,
+}
+
+struct Task {
+    id: Id,
+    index: usize,
+    record: Arc<Record>,
+    ended: bool,
 }
 
 impl Tasks {
     pub(super) fn is_empty(&self) -> bool {
-        self.running.is_empty()
+        self.set.is_empty()
     }
 
     /// Spawns one call. Without a permit of the emission's own it waits for one in the task.
@@ -64,45 +71,57 @@ impl Tasks {
                     .run(cx),
                 )
             });
-            match first.await {
+            let finished = match first.await {
                 Started::Finished(finished) => finished,
                 Started::Suspended(running) => running.await,
-            }
+            };
+            (index, finished)
         };
         let task = self.set.spawn_on(call.in_current_span(), handle);
-        self.running.push((task.id(), index, record));
+        self.tasks.push(Task {
+            id: task.id(),
+            index,
+            record,
+            ended: false,
+        });
     }
 
     /// The next task that has ended, in the order of ends.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished>> {
-        let Some(joined) = ready!(self.set.poll_join_next_with_id(cx)) else {
+        let Some(joined) = ready!(self.set.poll_join_next(cx)) else {
             return Poll::Ready(None);
         };
-        let (id, result) = match joined {
-            Ok((id, finished)) => (id, Ok(finished)),
-            Err(error) => (error.id(), Err(error)),
+        let (place, finished) = match joined {
+            Ok((index, finished)) => {
+                let place = self.tasks.binary_search_by_key(&index, |task| task.index);
+                (place.ok(), Ok(finished))
+            }
+            Err(error) => {
+                let place = self.tasks.iter().position(|task| task.id == error.id());
+                (place, Err(error))
+            }
         };
-        let place = self.running.iter().position(|(task, ..)| *task == id);
-        let (_, index, record) = self
-            .running
-            .swap_remove(place.expect("every task of the set is in the list"));
-        let finished = result.unwrap_or_else(|error| Finished::NotDone {
-            index,
-            record,
+        let task = &mut self.tasks[place.expect("every task of the set is in the list")];
+        task.ended = true;
+        let finished = finished.unwrap_or_else(|error| Finished::NotDone {
+            index: task.index,
+            record: Arc::clone(&task.record),
             cause: match error.try_into_panic() {
                 Ok(payload) => Cause::Panicked(message(payload)),
                 Err(_) => Cause::Cancelled(Cancellation::RuntimeEnded),
             },
             duration: None,
         });
+        if self.set.is_empty() {
+            self.tasks.clear();
+        }
         Poll::Ready(Some(finished))
     }
 
     /// Aborts the tasks and says whose they were.
     pub(super) fn cancel(self) -> impl Iterator<Item = (usize, Arc<Record>)> {
         drop(self.set);
-        self.running
-            .into_iter()
-            .map(|(_, index, record)| (index, record))
+        let left = self.tasks.into_iter().filter(|task| !task.ended);
+        left.map(|task| (task.index, task.record))
     }
 }
