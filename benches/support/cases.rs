@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use super::event::{Tick, count};
+use super::event::{Tick, listen};
 use super::peers::{self, Twin};
 
 /// One thing to measure. `run` emits so many times and says how long that took.
@@ -68,7 +68,7 @@ pub(crate) fn ready(n: usize) -> Vec<Case> {
     let rwlock = forever(Twin(RwLock::new(peers::boxed(n))));
     let on = |dispatch, pool| {
         let signal = signal(n, dispatch, pool);
-        (0..n).for_each(|_| drop(signal.on(async |tick| count(tick))));
+        (0..n).for_each(|_| drop(signal.on(async |tick| listen(tick))));
         signal
     };
     let concurrent = on(Dispatch::Concurrent, None);
@@ -80,9 +80,9 @@ pub(crate) fn ready(n: usize) -> Vec<Case> {
     let shared = signal(n, Dispatch::Concurrent, None);
     let bus = forever(Bus::builder().max_listeners(n).build());
     for _ in 0..n {
-        sync.on_sync(|tick| count(*tick));
-        shared.on_shared(async |tick| count(*tick));
-        bus.on(async |tick: Tick| count(tick));
+        sync.on_sync(|tick| listen(*tick));
+        shared.on_shared(async |tick| listen(*tick));
+        bus.on(async |tick: Tick| listen(tick));
     }
     vec![
         Case::new("bare loop, plain closures", || {
@@ -126,7 +126,7 @@ pub(crate) fn suspending(n: usize) -> Vec<Case> {
         let signal = signal(n, dispatch, pool);
         let listener = async |tick| {
             yield_now().await;
-            count(tick);
+            listen(tick);
         };
         (0..n).for_each(|_| drop(signal.on(listener)));
         signal

@@ -6,7 +6,7 @@ use fanfare::{Dispatch, Signal};
 use futures::future::BoxFuture;
 
 use super::cases::{forever, signal};
-use super::event::{Tick, count};
+use super::event::{Tick, listen};
 use super::peers::{self, Listeners, Plain, Twin};
 
 /// Emits so many times.
@@ -79,7 +79,7 @@ fn twin<L: Listeners>(name: &'static str, twin: Twin<L>) -> Contender {
 
 fn ours(name: &'static str, n: usize, dispatch: Dispatch, pool: Option<usize>) -> Contender {
     let signal: &'static Signal<Tick> = signal(n, dispatch, pool);
-    (0..n).for_each(|_| drop(signal.on(async |tick| count(tick))));
+    (0..n).for_each(|_| drop(signal.on(async |tick| listen(tick))));
     Contender {
         name,
         emit: forever(move |times| -> BoxFuture<'static, ()> {
@@ -91,7 +91,7 @@ fn ours(name: &'static str, n: usize, dispatch: Dispatch, pool: Option<usize>) -
             })
         }),
         change: Some(Box::new(move || {
-            signal.on(async |tick| count(tick)).remove();
+            signal.on(async |tick| listen(tick)).remove();
         })),
     }
 }

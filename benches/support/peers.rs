@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use tokio::task::{JoinSet, yield_now};
 
-use super::event::{Tick, count};
+use super::event::{Tick, listen};
 
 /// A listener that runs in place.
 pub(crate) type Plain = Arc<dyn Fn(Tick) + Send + Sync>;
@@ -16,7 +16,7 @@ pub(crate) type Plain = Arc<dyn Fn(Tick) + Send + Sync>;
 pub(crate) type Boxed = Arc<dyn Fn(Tick) -> BoxFuture<'static, ()> + Send + Sync>;
 
 pub(crate) fn plain(n: usize) -> Vec<Plain> {
-    (0..n).map(|_| Arc::new(count) as Plain).collect()
+    (0..n).map(|_| Arc::new(listen) as Plain).collect()
 }
 
 pub(crate) fn boxed(n: usize) -> Vec<Boxed> {
@@ -24,14 +24,14 @@ pub(crate) fn boxed(n: usize) -> Vec<Boxed> {
 }
 
 pub(crate) fn boxed_ready() -> Boxed {
-    Arc::new(|tick| Box::pin(async move { count(tick) }))
+    Arc::new(|tick| Box::pin(async move { listen(tick) }))
 }
 
 pub(crate) fn boxed_yielding(n: usize) -> Vec<Boxed> {
     let listener: Boxed = Arc::new(|tick| {
         Box::pin(async move {
             yield_now().await;
-            count(tick);
+            listen(tick);
         })
     });
     (0..n).map(|_| Arc::clone(&listener)).collect()
