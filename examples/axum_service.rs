@@ -85,9 +85,10 @@ impl From<EmitError> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let status = match self.0.report().is_closed() {
-            true => StatusCode::SERVICE_UNAVAILABLE,
-            false => StatusCode::INTERNAL_SERVER_ERROR,
+        let status = if self.0.report().is_closed() {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
         };
         (status, self.0.to_string()).into_response()
     }
