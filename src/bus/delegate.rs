@@ -37,7 +37,7 @@ impl Bus {
     pub fn on<E, F, Fut>(&self, listener: F) -> Subscription
     where
         E: Event,
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         self.signal().on(listener)
@@ -52,7 +52,7 @@ impl Bus {
     pub fn try_on<E, F, Fut>(&self, listener: F) -> Subscription
     where
         E: Event,
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         self.signal().try_on(listener)
@@ -82,7 +82,7 @@ impl Bus {
     pub fn on_shared<E, F, Fut>(&self, listener: F) -> Subscription
     where
         E: Event,
-        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         self.signal().on_shared(listener)

@@ -131,7 +131,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
     /// [`RegisterError`], if the key is taken or an option makes no sense.
     pub fn on<F, Fut>(self, listener: F) -> Result<Subscription, RegisterError>
     where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         self.register(Callee::owned(listener))
@@ -144,7 +144,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
     /// As [`on`](Self::on).
     pub fn try_on<F, Fut>(self, listener: F) -> Result<Subscription, RegisterError>
     where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         self.register(Callee::owned(listener))
@@ -170,7 +170,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
     /// As [`on`](Self::on).
     pub fn on_shared<F, Fut>(self, listener: F) -> Result<Subscription, RegisterError>
     where
-        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         self.register(Callee::shared(listener))

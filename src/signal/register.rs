@@ -53,7 +53,7 @@ impl<E: Event> Signal<E> {
     #[track_caller]
     pub fn on<F, Fut>(&self, listener: F) -> Subscription
     where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         registered(self.listen().on(listener))
@@ -84,7 +84,7 @@ impl<E: Event> Signal<E> {
     #[track_caller]
     pub fn try_on<F, Fut>(&self, listener: F) -> Subscription
     where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         registered(self.listen().try_on(listener))
@@ -141,7 +141,7 @@ impl<E: Event> Signal<E> {
     #[track_caller]
     pub fn on_shared<F, Fut>(&self, listener: F) -> Subscription
     where
-        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: put what the closure captures in an `Arc`
+        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
         registered(self.listen().on_shared(listener))

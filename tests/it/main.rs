@@ -5,5 +5,6 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+mod compile_fail;
 mod floors;
 mod smoke;
