@@ -165,7 +165,10 @@ impl BusBuilder {
     /// Where [`try_build`](Self::try_build) returns an error.
     #[track_caller]
     pub fn build(self) -> Bus {
-        self.try_build().unwrap_or_else(|error| panic!("{error}"))
+        match self.try_build() {
+            Ok(built) => built,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Makes the bus, or says which option makes no sense.

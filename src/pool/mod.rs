@@ -247,7 +247,10 @@ impl PoolBuilder {
     /// Where [`try_build`](Self::try_build) returns an error.
     #[track_caller]
     pub fn build(self) -> Pool {
-        self.try_build().unwrap_or_else(|error| panic!("{error}"))
+        match self.try_build() {
+            Ok(built) => built,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Makes the pool, or says which option makes no sense.

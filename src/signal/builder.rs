@@ -166,7 +166,10 @@ impl<E: Event> SignalBuilder<E> {
     /// Where [`try_build`](Self::try_build) returns an error.
     #[track_caller]
     pub fn build(self) -> Signal<E> {
-        self.try_build().unwrap_or_else(|error| panic!("{error}"))
+        match self.try_build() {
+            Ok(built) => built,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Makes the signal, or says which option makes no sense.

@@ -215,5 +215,8 @@ impl<E: Event> Signal<E> {
 /// A registration without options fails only for a type that nobody can emit.
 #[track_caller]
 fn registered(result: Result<Subscription, RegisterError>) -> Subscription {
-    result.unwrap_or_else(|error| panic!("{error}"))
+    match result {
+        Ok(subscription) => subscription,
+        Err(error) => panic!("{error}"),
+    }
 }

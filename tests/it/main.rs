@@ -7,4 +7,6 @@
 
 mod compile_fail;
 mod floors;
+mod options;
 mod smoke;
+mod support;
