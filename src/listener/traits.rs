@@ -25,6 +25,8 @@ use crate::outcome::IntoOutcome;
 /// struct Total(AtomicU64); // not Clone
 ///
 /// impl Listener<u64> for Total {
+///     type Output = ();
+///
 ///     async fn handle(&self, amount: u64) {
 ///         self.0.fetch_add(amount, Ordering::Relaxed);
 ///     }
@@ -36,6 +38,9 @@ use crate::outcome::IntoOutcome;
 /// # }
 /// ```
 pub trait Listener<E: Event>: Send + Sync + 'static {
+    /// What `handle` returns: `()`, `Result<(), BoxError>`, or whatever else [`IntoOutcome`] takes.
+    type Output: IntoOutcome;
+
     /// Handles one event. Calls may overlap: of several emissions, and on several threads.
-    fn handle(&self, event: E) -> impl Future<Output: IntoOutcome> + Send;
+    fn handle(&self, event: E) -> impl Future<Output = Self::Output> + Send;
 }

@@ -7,6 +7,9 @@
 
 mod compile_fail;
 mod floors;
+mod introspection;
+mod listeners;
 mod options;
+mod registry;
 mod smoke;
 mod support;
