@@ -6,10 +6,13 @@
 )]
 
 mod compile_fail;
+mod dispatch;
 mod floors;
 mod introspection;
 mod listeners;
 mod options;
+mod pool;
 mod registry;
 mod smoke;
 mod support;
+mod voice;
