@@ -1,24 +1,19 @@
 //! Starting one call: the checks and claims before it, in their one order, and the call itself.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-
-use tokio::task::JoinHandle;
+use std::task::{Context, Poll};
 
 use super::options::Timing;
 use super::payload::Payload;
-use super::running::{Finished, Mark, Occupancy, Running, poll_slot};
-use super::{Core, Pass};
+use super::running::{Finished, Mark, Running, poll_slot};
+use super::{Core, blocking};
 use crate::clock::{self, Instant};
 use crate::context::{self, CallContext, Lease};
 use crate::event::{Delivery, Event};
 use crate::listener::{Blocked, Callee, Slot};
-use crate::outcome::{Cancellation, Cause, Flow, Rejection, ReportEntry, Skip, Verdict, catch};
+use crate::outcome::{Cause, Flow, Skip, Verdict, catch};
 use crate::pool::Permit;
 use crate::registry::{Entry, Record};
-use crate::sync::{AtomicBool, Ordering};
 
 /// Where a call comes from. The same for all calls of an emission.
 #[derive(Clone)]
@@ -138,7 +133,7 @@ impl<E: Event> Start<'_, E> {
                 return not_started(Cause::Panicked(message));
             }
         };
-        match start_blocking(self.site, listener, event, context, occupancy) {
+        match blocking::start(&self.site.core, listener, event, context, occupancy) {
             Ok(slot) => Started::Suspended(Running {
                 index: self.index,
                 record: Arc::clone(&entry.record),
@@ -240,90 +235,5 @@ fn call<E: Event>(site: &Site, entry: &Entry<E>, payload: &mut Payload<E>, last:
             )))
         }
         Callee::Blocking(_) => unreachable!("blocking listeners are started on their own pool"),
-    }
-}
-
-/// Sends the call to the blocking pool. Mark and permit go with it and come back when the thread returns, also if nobody waits any more.
-fn start_blocking<E: Event>(
-    site: &Site,
-    listener: &Blocked<E>,
-    event: E,
-    context: Arc<CallContext>,
-    occupancy: Occupancy,
-) -> Result<Slot, Cause> {
-    let handle = site
-        .core
-        .options
-        .handle()
-        .ok_or(Cause::Rejected(Rejection::NoRuntime))?;
-    let (listener, core) = (Arc::clone(listener), Arc::clone(&site.core));
-    let abandoned = Arc::new(AtomicBool::new(false));
-    let nobody_waits = Arc::clone(&abandoned);
-    // Shutdown waits for the thread, also when the emission has ended.
-    let pass = Pass::of_queued(&core);
-    let thread = handle.spawn_blocking(move || {
-        // In this order: mark and permit are back before shutdown sees the thread gone.
-        let (_pass, occupancy) = (pass, occupancy);
-        let record = &occupancy.record;
-        if !record.claim() {
-            return Verdict::not(Cause::Skipped(Skip::Spent));
-        }
-        let started = clock::now();
-        record.counters.called(started);
-        let verdict = {
-            let _entered = context::enter(context);
-            catch(|| listener(event))
-                .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)))
-        };
-        if nobody_waits.load(Ordering::Relaxed) {
-            tell_late(&core, record, &verdict, started);
-        }
-        verdict
-    });
-    Ok(Slot::start(Blocking {
-        thread,
-        abandoned,
-        done: false,
-    }))
-}
-
-/// A blocking listener returned after its emission had ended: the report said cancelled, and what came of it is told all the same.
-fn tell_late(core: &Core, record: &Record, verdict: &Verdict, started: Instant) {
-    if let Flow::Not(cause) = &verdict.0 {
-        record.counters.not_done(cause);
-        core.tell(&ReportEntry {
-            index: 0,
-            who: Arc::clone(&record.identity),
-            cause: cause.clone(),
-            duration: Some(clock::now().saturating_duration_since(started)),
-        });
-    }
-}
-
-/// Waits for a blocking thread. Dropping it takes a call that has not started back from the queue.
-struct Blocking {
-    thread: JoinHandle<Verdict>,
-    abandoned: Arc<AtomicBool>,
-    done: bool,
-}
-
-impl Future for Blocking {
-    type Output = Verdict;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
-        let joined = ready!(Pin::new(&mut self.thread).poll(cx));
-        self.done = true;
-        Poll::Ready(
-            joined.unwrap_or_else(|_| Verdict::not(Cause::Cancelled(Cancellation::RuntimeEnded))),
-        )
-    }
-}
-
-impl Drop for Blocking {
-    fn drop(&mut self) {
-        if !self.done {
-            self.abandoned.store(true, Ordering::Relaxed);
-            self.thread.abort();
-        }
     }
 }

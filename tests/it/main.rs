@@ -5,14 +5,18 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+mod blocking;
 mod compile_fail;
 mod dispatch;
+mod enqueue;
 mod floors;
 mod introspection;
 mod listeners;
 mod options;
 mod pool;
 mod registry;
+mod runtimes;
+mod shutdown;
 mod smoke;
 mod support;
 mod voice;
