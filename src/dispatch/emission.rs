@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_core::Stream as _;
-use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
+use super::active::Active;
 use super::options::{Dispatch, OnError};
 use super::payload::Payload;
-use super::running::{Finished, Running};
+use super::running::Finished;
 use super::start::{Common, Site, Start, Started, refused, why_skipped};
-use super::tasks::Tasks;
 use super::watch::{Ended, Watch};
 use super::{Core, Pass};
 use crate::clock;
@@ -57,13 +55,6 @@ enum Phase {
     /// All listeners are done; the outer listener takes its permit back before it sees the report.
     Returning,
     Finished,
-}
-
-/// The listeners that have been started and have not finished.
-enum Active {
-    None,
-    Here(FuturesUnordered<Running>),
-    Tasks(Tasks),
 }
 
 impl<E: Event> Emission<E> {
@@ -217,17 +208,18 @@ impl<E: Event> Emission<E> {
     ) -> Poll<()> {
         let index = self.next;
         let checked = self.checked.take();
-        let entry = if let Some(entry) = &checked {
-            entry
-        } else {
-            let entry = entry.current();
+        let (entry, removed) = entry.current_and_removed();
+        if removed || entry.record.is_spent() {
+            let cause = Cause::Skipped(why_skipped(&entry.record));
+            self.pass_over(&entry.record, cause);
+            return Poll::Ready(());
+        }
+        if !checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
             if let Some(cause) = refused(entry, &self.payload) {
-                self.next += 1;
-                self.fail(index, &entry.record, cause);
+                self.pass_over(&entry.record, cause);
                 return Poll::Ready(());
             }
-            entry
-        };
+        }
         match self.poll_permit(cx) {
             Poll::Pending => {
                 self.checked = Some(Arc::clone(entry));
@@ -345,6 +337,14 @@ impl<E> Emission<E> {
         }
     }
 
+    /// Passes over the next listener, and gives up the place in the queue that it may have: nobody looks there any more, and a permit that came
+    /// would be held for nothing.
+    fn pass_over(&mut self, record: &Record, cause: Cause) {
+        self.acquire = None;
+        self.next += 1;
+        self.fail(self.next - 1, record, cause);
+    }
+
     fn fail(&mut self, index: usize, record: &Record, cause: Cause) {
         self.not_done(index, record, cause, None);
     }
@@ -386,6 +386,7 @@ impl<E> Emission<E> {
 
     /// Passes over all listeners that have not started.
     fn rest(&mut self, cause: impl Fn(&Record) -> Cause) {
+        self.acquire = None;
         let snapshot = Arc::clone(&self.snapshot);
         for (index, entry) in snapshot.entries.iter().enumerate().skip(self.next) {
             let record = &entry.current().record;
@@ -396,7 +397,6 @@ impl<E> Emission<E> {
 
     /// Ends the emission early: drops the listeners that run, and passes over the rest.
     fn cancel(&mut self, ended: Ended) {
-        self.acquire = None;
         match std::mem::replace(&mut self.active, Active::None) {
             Active::None => {}
             Active::Here(running) => {
@@ -445,44 +445,6 @@ impl<E> Drop for Emission<E> {
             }
             self.cancel(Ended::Cancelled(self.if_dropped));
             self.close();
-        }
-    }
-}
-
-impl Active {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::None => true,
-            Self::Here(running) => running.is_empty(),
-            Self::Tasks(tasks) => tasks.is_empty(),
-        }
-    }
-
-    fn here(&mut self) -> &mut FuturesUnordered<Running> {
-        if !matches!(self, Self::Here(_)) {
-            *self = Self::Here(FuturesUnordered::new());
-        }
-        match self {
-            Self::Here(running) => running,
-            _ => unreachable!("set above"),
-        }
-    }
-
-    fn tasks(&mut self) -> &mut Tasks {
-        if !matches!(self, Self::Tasks(_)) {
-            *self = Self::Tasks(Tasks::default());
-        }
-        match self {
-            Self::Tasks(tasks) => tasks,
-            _ => unreachable!("set above"),
-        }
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished>> {
-        match self {
-            Self::None => Poll::Ready(None),
-            Self::Here(running) => std::pin::Pin::new(running).poll_next(cx),
-            Self::Tasks(tasks) => tasks.poll_next(cx),
         }
     }
 }

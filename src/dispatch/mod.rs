@@ -10,6 +10,7 @@
 //! - **The emission is dropped**: listeners that have not finished are cancelled, counted and reported to the failure callbacks.
 //! - **Nobody looks at the report**: every failure is told to the callbacks, or else logged, when it happens.
 
+mod active;
 mod blocking;
 mod core;
 mod emission;

@@ -177,11 +177,8 @@ impl<E: Event> Start<'_, E> {
     }
 }
 
-/// Why a listener is not called, as far as can be said before its turn: it is removed or used up, or its filter says no.
+/// Why the listener's filter keeps it from being called, if it does.
 pub(super) fn refused<E: Event>(entry: &Entry<E>, payload: &Payload<E>) -> Option<Cause> {
-    if entry.record.is_removed() || entry.record.is_spent() {
-        return Some(Cause::Skipped(why_skipped(&entry.record)));
-    }
     let filter = entry.filter.as_ref()?;
     match catch(|| filter(payload.borrow())) {
         Ok(true) => None,

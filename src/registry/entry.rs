@@ -33,4 +33,18 @@ impl<E> Entry<E> {
         }
         entry
     }
+
+    /// [`current`](Self::current), and whether it has been removed: for good, that is, and not by a replacement between the two looks.
+    pub(crate) fn current_and_removed(self: &Arc<Self>) -> (&Arc<Self>, bool) {
+        let mut entry = self.current();
+        loop {
+            let removed = entry.record.is_removed();
+            // Whoever sees the removal finds the successor.
+            let newest = entry.current();
+            if !removed || Arc::ptr_eq(entry, newest) {
+                return (entry, removed);
+            }
+            entry = newest;
+        }
+    }
 }
