@@ -19,7 +19,7 @@ pub(super) struct Mark<'a>(&'a Arc<Record>);
 impl<'a> Mark<'a> {
     /// `None` if the listener was removed.
     pub(super) fn set(record: &'a Arc<Record>) -> Option<Self> {
-        record.enter().then_some(Self(record))
+        record.enter().then(|| Self(record))
     }
 
     /// The mark of a call that outlives this poll, with the permit that it runs on.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fanfare::{Bus, Cancellation, Cause, Dispatch, OnError, Outcome, Rejection, Signal};
+use futures::FutureExt as _;
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
@@ -503,4 +504,19 @@ async fn more_listeners_than_tokios_budget_still_all_finish() {
         signal.on(async move |_| drop(free.acquire().await));
     }
     assert_eq!(signal.emit(1).await.delivered(), 300);
+}
+
+#[tokio::test]
+async fn a_listener_that_is_removed_before_its_task_begins_has_no_call_running() {
+    let signal = Signal::<u32>::builder()
+        .dispatch(Dispatch::Parallel)
+        .build();
+    let sub = signal.on(async |_| {});
+    let mut emission = signal.emit(1);
+    let spawned = futures::poll!(&mut emission);
+    assert!(spawned.is_pending());
+    sub.remove();
+    assert_eq!(emission.await.skipped(), 1);
+    assert_eq!(sub.metadata().running(), 0);
+    assert!(sub.removed().now_or_never().is_some());
 }
