@@ -134,9 +134,7 @@ struct Payload;
 
 impl Drop for Payload {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("in the payload's drop");
-        }
+        assert!(std::thread::panicking(), "in the payload's drop");
     }
 }
 
@@ -435,13 +433,13 @@ async fn an_endless_recursion_ends_with_its_path() {
             .name("ping")
             .recursion_limit(3)
             .build();
-        let pong = setup
+        let answer = setup
             .builder::<u64>()
             .name("pong")
             .recursion_limit(3)
             .build();
         let last: Arc<std::sync::Mutex<Option<Cause>>> = Arc::default();
-        let (to, keep) = (pong.downgrade(), Arc::clone(&last));
+        let (to, keep) = (answer.downgrade(), Arc::clone(&last));
         ping.on(async move |n| {
             let report = to.upgrade().unwrap().emit(u64::from(n)).await;
             if let Some(entry) = report.entries().first() {
@@ -449,7 +447,7 @@ async fn an_endless_recursion_ends_with_its_path() {
             }
         });
         let to = ping.downgrade();
-        pong.on(async move |_| {
+        answer.on(async move |_| {
             to.upgrade().unwrap().emit(1).await;
         });
         assert!(ping.emit(1).await.is_ok());

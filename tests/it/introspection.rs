@@ -168,7 +168,7 @@ async fn a_bus_knows_all_its_listeners() {
 
 #[test]
 fn the_future_of_an_emission_is_small_and_can_be_sent() {
-    fn sent<'a>(emission: Emit<'a, u32>) -> impl Send + 'a {
+    fn sent(emission: Emit<'_, u32>) -> impl Send {
         emission
     }
     let bus = Bus::new();

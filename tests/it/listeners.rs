@@ -50,24 +50,19 @@ async fn every_kind_is_called_in_every_mode() {
                 total.fetch_add(n as usize, Ordering::Relaxed);
             }
         };
-        let (a, b, c, d, e) = (
-            add(&total),
-            add(&total),
-            add(&total),
-            add(&total),
-            add(&total),
-        );
+        let (on, tried, sync) = (add(&total), add(&total), add(&total));
+        let (shared, blocking) = (add(&total), add(&total));
         let subscriptions = [
-            signal.on(async move |n| a(n)),
+            signal.on(async move |n| on(n)),
             signal.on(item),
             signal.on(|_| std::future::ready(())),
             signal.try_on(async move |n| {
-                b(n);
+                tried(n);
                 Ok(())
             }),
-            signal.on_sync(move |n| c(*n)),
-            signal.on_shared(async move |n| d(*n)),
-            signal.on_blocking(move |n| e(n)),
+            signal.on_sync(move |n| sync(*n)),
+            signal.on_shared(async move |n| shared(*n)),
+            signal.on_blocking(blocking),
             signal.listener(Total::default()),
             signal.service(tower::service_fn(async |d: Delivery| {
                 assert_eq!(d.event::<u32>(), Some(&7));

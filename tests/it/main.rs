@@ -19,6 +19,5 @@ mod registry;
 mod regressions;
 mod runtimes;
 mod shutdown;
-mod smoke;
 mod support;
 mod voice;

@@ -1,5 +1,7 @@
 //! Defects that were found, each with the behaviour that it broke.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -85,7 +87,7 @@ async fn every_filter_is_asked_although_the_listener_before_was_removed_while_it
         let signal = on_pool(mode, &pool);
         let waits = signal.on(async |_| {});
         signal.listen().filter(|_| false).on(async |_| {}).unwrap();
-        let (report, _) = tokio::join!(signal.emit(1), async {
+        let (report, ()) = tokio::join!(signal.emit(1), async {
             tokio::task::yield_now().await;
             waits.remove();
         });

@@ -187,7 +187,7 @@ async fn a_thread_that_is_left_is_named() {
     let thread = signal
         .listen()
         .key("thread")
-        .on_blocking(move |_| drop(wait.lock().unwrap().recv()))
+        .on_blocking(move |_| assert!(wait.lock().unwrap().recv().is_err()))
         .unwrap();
     signal.emit_detached(1).unwrap();
     while thread.metadata().calls() == 0 {

@@ -40,12 +40,14 @@ async fn a_closed_signal_calls_nobody_and_waits_for_those_that_were_called() {
             seen.fetch_add(1, Ordering::Relaxed);
         });
         let (other, after) = (signal.clone(), Arc::clone(&ended));
-        let closes = async {
+        let shuts_down = async {
             tokio::task::yield_now().await;
+            let began = tokio::time::Instant::now();
             let left = other.shutdown(Duration::from_secs(60)).await;
+            assert!(began.elapsed() < Duration::from_secs(6), "{mode}");
             (left.is_clean(), after.load(Ordering::Relaxed))
         };
-        let (report, closed) = tokio::join!(signal.emit(1), closes);
+        let (report, closed) = tokio::join!(signal.emit(1), shuts_down);
         assert_eq!((report.delivered(), closed), (1, (true, 1)), "{mode}");
         let refused = signal.emit(2).await;
         assert!(refused.is_closed() && refused.is_empty(), "{mode}");
@@ -143,16 +145,16 @@ fn a_blocking_call_keeps_mark_and_permit_until_its_thread_returns_and_is_told_of
                 .on_failure(move |failure| tell.lock().unwrap().push(failure.cause().clone()))
                 .build();
             let (go, gate) = mpsc::channel::<()>();
-            let (began, begun) = mpsc::channel::<()>();
+            let (starts, started) = mpsc::channel::<()>();
             let gate = Mutex::new(gate);
             let sub = signal.on_blocking(move |_| {
-                began.send(()).unwrap();
+                starts.send(()).unwrap();
                 gate.lock().unwrap().recv().unwrap();
                 let text = String::from("scripted: on the thread");
                 std::panic::panic_any(text);
             });
             let mut emission = Box::pin(signal.emit(1));
-            while begun.try_recv().is_err() {
+            while started.try_recv().is_err() {
                 assert!(emission.as_mut().now_or_never().is_none());
                 tokio::task::yield_now().await;
             }
@@ -353,12 +355,36 @@ async fn an_emission_that_outlives_the_call_it_was_made_in_takes_no_permit_for_i
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_was_spawned_before_its_listener_was_replaced_calls_the_replacement() {
-    let signal = in_mode(Dispatch::Parallel);
-    let old = signal.listen().key("price").on_sync(|_| ()).unwrap();
-    let mut emission = signal.emit(1);
-    assert!((&mut emission).now_or_never().is_none());
-    let builder = signal.listen().key("price").replace();
-    let new = builder.on_sync(|_| ()).unwrap();
-    assert_eq!(emission.await.delivered(), 1);
-    assert_eq!((old.metadata().calls(), new.metadata().calls()), (0, 1));
+    for (event, calls) in [(1, 0), (2, 1)] {
+        let signal = in_mode(Dispatch::Parallel);
+        let old = signal.listen().key("price").on_sync(|_| ()).unwrap();
+        let mut emission = signal.emit(event);
+        assert!((&mut emission).now_or_never().is_none());
+        let builder = signal.listen().key("price").replace();
+        // As its own filter says.
+        let new = builder.filter(|n| *n > 1).on_sync(|_| ()).unwrap();
+        let report = emission.await;
+        assert_eq!((report.delivered(), report.listeners()), (calls, 1));
+        let counted = (old.metadata().calls(), new.metadata().calls());
+        assert_eq!(counted, (0, calls as u64));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_listener_that_polls_an_emission_of_its_own_is_held_to_the_recursion_limit() {
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        let builder = Signal::<u32>::builder().dispatch(mode);
+        let signal = builder.recursion_limit(3).build();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (own, seen) = (signal.clone(), Arc::clone(&calls));
+        signal.on_sync(move |n| {
+            seen.fetch_add(1, Ordering::Relaxed);
+            if *n < 10 {
+                let _ = own.emit(n + 1).now_or_never().unwrap();
+            }
+        });
+        let _ = signal.emit(1).await;
+        assert_eq!(calls.load(Ordering::Relaxed), 3, "{mode}");
+        signal.clear();
+    }
 }

@@ -11,8 +11,9 @@ use fanfare::{
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use super::call::{Call, Verdict};
 use super::program::{Kind, Program};
-use super::world::{Call, Engine, Event, Place, Summary, Verdict, World};
+use super::world::{Engine, Event, Place, Summary, World};
 
 pub(super) struct Real {
     pub(super) signals: Vec<Signal<Event>>,
@@ -129,12 +130,12 @@ fn text(cause: &Cause) -> String {
 }
 
 impl Engine for Real {
-    fn emit<'a>(
-        &'a self,
+    fn emit(
+        &self,
         signal: usize,
         event: Event,
         deadline: Option<Duration>,
-    ) -> BoxFuture<'a, Summary> {
+    ) -> BoxFuture<'_, Summary> {
         let mut emission = self.signals[signal].emit(event);
         if let Some(limit) = deadline {
             emission = emission.timeout(limit);

@@ -300,12 +300,12 @@ fn a_call_that_races_with_removed_is_seen_by_it_or_not_made() {
 
 #[test]
 fn a_swap_that_races_with_emissions_shows_each_of_them_one_of_the_two() {
-    for round in 0..4_000 {
+    for round in 0..12_000 {
         let signal = Signal::<u32>::new();
         signal.listen().key("price").on_sync(|_| ()).unwrap();
         let emission = signal.emit(1);
         at_once(
-            round % 400 - 200,
+            round % 160 - 70,
             || {
                 let report = emission.now_or_never().unwrap();
                 assert_eq!((report.delivered(), report.listeners()), (1, 1));

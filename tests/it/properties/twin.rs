@@ -15,8 +15,9 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 
+use super::call::{Call, Verdict};
 use super::program::{Kind, Plan, Program, SignalPlan};
-use super::world::{Call, Engine, Event, Place, Summary, Verdict, World};
+use super::world::{Engine, Event, Place, Summary, World};
 
 pub(super) struct Twin {
     signals: Vec<Arc<TwinSignal>>,
@@ -275,12 +276,12 @@ async fn run(plan: &SignalPlan, progress: &mut Progress, event: &Event) {
 }
 
 impl Engine for Twin {
-    fn emit<'a>(
-        &'a self,
+    fn emit(
+        &self,
         signal: usize,
         event: Event,
         deadline: Option<Duration>,
-    ) -> BoxFuture<'a, Summary> {
+    ) -> BoxFuture<'_, Summary> {
         let signal = &self.signals[signal];
         let members = signal.list.lock().unwrap().clone();
         let Some(first) = members.first() else {

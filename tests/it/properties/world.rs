@@ -1,22 +1,19 @@
-//! What programs run in, with either engine: the virtual clock, the scripts of listeners, and the ledger of all that happened.
+//! What programs run in, with either engine: the virtual clock, and the ledger of all that happened.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fanfare::Dispatch;
-use futures::future::{BoxFuture, Either, join_all, select};
+use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::program::{Act, Change, End, Kind, LISTENERS, Program, Wish};
+use super::program::{Change, Kind, LISTENERS, Program, Wish};
 
 /// Milliseconds a slot. All that sleeps is woken in an instant of its own within a slot, so that the order of wakes is no accident.
 const SLOT: u64 = 1 << 24;
-/// How deep scripts nest emissions.
-const DEEPEST: usize = 2;
 
 pub(super) struct Event {
     /// Names the emission, by the way that led to it: the same with both engines.
@@ -45,12 +42,12 @@ pub(super) struct Summary {
 
 /// What runs emissions: the crate, or the twin.
 pub(super) trait Engine: Send + Sync {
-    fn emit<'a>(
-        &'a self,
+    fn emit(
+        &self,
         signal: usize,
         event: Event,
         deadline: Option<Duration>,
-    ) -> BoxFuture<'a, Summary>;
+    ) -> BoxFuture<'_, Summary>;
     fn add(&self, world: &Arc<World>, no: usize, place: &Place, replace: bool);
     fn remove(&self, no: usize) -> bool;
     fn clear(&self, signal: usize) -> usize;
@@ -74,7 +71,7 @@ pub(super) struct Place {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Running,
     /// For an emission of its own.
     Waiting,
@@ -83,15 +80,15 @@ enum State {
     Over,
 }
 
-struct CallRecord {
-    no: usize,
-    path: u64,
-    state: State,
+pub(super) struct CallRecord {
+    pub(super) no: usize,
+    pub(super) path: u64,
+    pub(super) state: State,
 }
 
 #[derive(Default)]
 pub(super) struct Ledger {
-    calls: Vec<CallRecord>,
+    pub(super) calls: Vec<CallRecord>,
     places: Vec<Option<Place>>,
     /// Who has a key, of those that were ever registered.
     holders: HashMap<String, usize>,
@@ -169,7 +166,7 @@ impl World {
     }
 
     /// An instant `slots` from now, at a place within the slot that belongs to `owner` alone.
-    fn instant(&self, slots: u64, owner: u64) -> Instant {
+    pub(super) fn instant(&self, slots: u64, owner: u64) -> Instant {
         self.began + Duration::from_millis((self.slot() + slots) * SLOT + owner)
     }
 
@@ -203,12 +200,12 @@ impl World {
     }
 
     /// Makes an emission, now, and does what there is to do when it is awaited.
-    pub(super) fn emit<'a>(
-        &'a self,
+    pub(super) fn emit(
+        &self,
         signal: usize,
         event: Event,
         deadline: Option<Duration>,
-    ) -> impl Future<Output = ()> + Send + 'a {
+    ) -> impl Future<Output = ()> + Send + '_ {
         let members = self.engine().members(signal);
         let (path, clones) = (event.path, Arc::clone(&event.clones));
         {
@@ -338,7 +335,9 @@ impl World {
                 let members = self.engine().members(signal);
                 let cleared = self.engine().clear(signal);
                 let mut ledger = self.ledger();
-                members.iter().for_each(|no| ledger.mark_removed(*no));
+                for no in members {
+                    ledger.mark_removed(no);
+                }
                 format!("cleared {signal}: {cleared}")
             }
         };
@@ -415,7 +414,7 @@ impl Ledger {
         self.calls.iter().filter(pooled).count()
     }
 
-    fn shrink_cap(&mut self, program: &Program) {
+    pub(super) fn shrink_cap(&mut self, program: &Program) {
         let unfinished = [State::Running, State::Waiting, State::Regaining]
             .map(|state| self.running(program, state))
             .iter()
@@ -424,7 +423,7 @@ impl Ledger {
     }
 
     /// A call starts: everything that must hold then does.
-    fn check_start(&mut self, program: &Program, no: usize, path: u64) {
+    pub(super) fn check_start(&mut self, program: &Program, no: usize, path: u64) {
         let plan = &program.listeners[no];
         let signal = &program.signals[plan.signal];
         let rank = |no: usize| {
@@ -475,7 +474,7 @@ impl Ledger {
     }
 
     /// Looked at whenever a call starts, goes on, or ends.
-    fn check_bound(&mut self, world: &World, no: usize, held: Option<(bool, usize)>) {
+    pub(super) fn check_bound(&mut self, world: &World, no: usize, held: Option<(bool, usize)>) {
         let running = self.running(&world.program, State::Running);
         if let Some((marked, permits)) = held {
             if !marked {
@@ -491,188 +490,4 @@ impl Ledger {
             self.violations.push(complaint);
         }
     }
-}
-
-/// One call of a listener. It ends when it is dropped, and may panic then.
-pub(super) struct Call {
-    world: Arc<World>,
-    no: usize,
-    id: usize,
-    path: u64,
-    depth: usize,
-    value: u32,
-}
-
-#[derive(Debug)]
-pub(super) struct Scripted(pub(super) String);
-
-impl std::fmt::Display for Scripted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Scripted {}
-
-pub(super) type Verdict = Result<ControlFlow<()>, Scripted>;
-
-impl Call {
-    pub(super) fn begin(world: &Arc<World>, no: usize, event: &Event) -> Self {
-        let path = event.path;
-        let held = world.engine().holds(no);
-        let id = {
-            let mut ledger = world.ledger();
-            ledger.check_start(&world.program, no, path);
-            ledger.calls_of[no] += 1;
-            if let Some(times) = world.program.listeners[no].times {
-                if ledger.calls_of[no] > times {
-                    ledger.violations.push(format!("{no} is called too often"));
-                }
-            }
-            ledger.starts.entry(path).or_default().push(no);
-            ledger.calls.push(CallRecord {
-                no,
-                path,
-                state: State::Running,
-            });
-            ledger.check_bound(world, no, held);
-            ledger.calls.len() - 1
-        };
-        let call = Self {
-            world: Arc::clone(world),
-            no,
-            id,
-            path,
-            depth: event.depth,
-            value: event.value,
-        };
-        if call.end() == End::PanicInCall {
-            call.panics("in the call");
-        }
-        call
-    }
-
-    /// A listener that does not suspend.
-    pub(super) fn run_in_place(self) -> Verdict {
-        for act in &self.world.program.listeners[self.no].acts {
-            self.act_at_once(*act);
-        }
-        self.finish()
-    }
-
-    pub(super) async fn run(self) -> Verdict {
-        let world = Arc::clone(&self.world);
-        for (place, act) in world.program.listeners[self.no].acts.iter().enumerate() {
-            match *act {
-                Act::Yield(times) => {
-                    for _ in 0..times {
-                        yield_once().await;
-                    }
-                }
-                Act::Sleep(slots) => sleep_until(self.instant(slots)).await,
-                Act::Nest {
-                    signal,
-                    joined,
-                    give_up,
-                } => self.nest(signal, place as u64, joined, give_up).await,
-                act => self.act_at_once(act),
-            }
-        }
-        self.finish()
-    }
-
-    fn act_at_once(&self, act: Act) {
-        match act {
-            Act::Change(change) => self.world.change(change),
-            Act::Leave => self.world.change(Change::Remove(self.no)),
-            Act::Yield(_) | Act::Sleep(_) | Act::Nest { .. } => {}
-        }
-    }
-
-    async fn nest(&self, signal: usize, place: u64, joined: u64, give_up: Option<u64>) {
-        if self.depth >= DEEPEST {
-            return;
-        }
-        let emissions = (0..joined).map(|nth| {
-            let path = (self.path * 16 + self.no as u64) * 8 + place * 2 + nth;
-            let event = World::event(path, self.depth + 1, self.value);
-            Box::pin(self.world.emit(signal, event, None))
-        });
-        let emissions = join_all(emissions);
-        self.set(State::Waiting);
-        match give_up {
-            None => {
-                emissions.await;
-            }
-            Some(slots) => {
-                let limit = Box::pin(sleep_until(self.instant(slots)));
-                let ended = select(emissions, limit).await;
-                let gave_up = matches!(ended, Either::Right(_));
-                drop(ended);
-                if gave_up {
-                    self.set(State::Regaining);
-                    yield_once().await;
-                }
-            }
-        }
-        self.set(State::Running);
-    }
-
-    fn finish(self) -> Verdict {
-        match self.end() {
-            End::Done | End::PanicInCall | End::PanicInDrop => Ok(ControlFlow::Continue(())),
-            End::Break => Ok(ControlFlow::Break(())),
-            End::PanicInPoll => self.panics("in the poll"),
-            End::Fail => {
-                self.world.ledger().errors_of[self.no] += 1;
-                Err(Scripted(format!("error of {}", self.no)))
-            }
-        }
-    }
-
-    fn end(&self) -> End {
-        self.world.program.listeners[self.no].end
-    }
-
-    fn panics(&self, place: &str) -> ! {
-        self.world.ledger().panics_of[self.no] += 1;
-        panic!("scripted: {place} of {}", self.no);
-    }
-
-    fn instant(&self, slots: u64) -> Instant {
-        self.world
-            .instant(slots, 2 * (self.path * 16 + self.no as u64))
-    }
-
-    fn set(&self, state: State) {
-        let held = self.world.engine().holds(self.no);
-        let mut ledger = self.world.ledger();
-        if state != State::Over {
-            ledger.calls[self.id].state = state;
-        }
-        ledger.check_bound(&self.world, self.no, held);
-        ledger.calls[self.id].state = state;
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.set(State::Over);
-        self.world.ledger().shrink_cap(&self.world.program);
-        if self.end() == End::PanicInDrop && !std::thread::panicking() {
-            self.panics("in the drop");
-        }
-    }
-}
-
-async fn yield_once() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
