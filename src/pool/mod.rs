@@ -23,7 +23,7 @@ pub use full::WhenFull;
 use load::Load;
 pub(crate) use permit::Permit;
 use resize::Limit;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock;
 use crate::error::{OptionError, check_count};
@@ -166,7 +166,21 @@ impl Pool {
 
     /// A permit if one is free and nobody waits.
     pub(crate) fn try_acquire(&self) -> Option<Permit> {
-        let permit = Arc::clone(&self.0.semaphore).try_acquire_owned().ok()?;
+        loop {
+            let permit = Arc::clone(&self.0.semaphore).try_acquire_owned().ok()?;
+            if let Some(permit) = self.keep(permit) {
+                return Some(permit);
+            }
+        }
+    }
+
+    /// The permit that was acquired, unless it is owed. Whoever gives one back looks at the debt first, and a shrink may come between that look and the
+    /// return; so those who acquire look too, and none runs beyond the new size.
+    fn keep(&self, permit: OwnedSemaphorePermit) -> Option<Permit> {
+        if self.0.limit.pay_debt() {
+            permit.forget();
+            return None;
+        }
         Some(Permit::new(self.clone(), permit))
     }
 
@@ -198,11 +212,13 @@ impl Pool {
             return permit;
         }
         let _waiting = self.0.load.wait();
-        let permit = Arc::clone(&self.0.semaphore)
-            .acquire_owned()
-            .await
-            .expect("the semaphore of a pool is never closed");
-        Permit::new(self.clone(), permit)
+        loop {
+            let permit = Arc::clone(&self.0.semaphore).acquire_owned().await;
+            let permit = permit.expect("the semaphore of a pool is never closed");
+            if let Some(permit) = self.keep(permit) {
+                return permit;
+            }
+        }
     }
 
     fn reject(&self, waited: Duration) -> Full {

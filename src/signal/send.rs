@@ -63,11 +63,11 @@ impl<E: Event> Signal<E> {
 
     fn detach(&self, event: E) -> Result<(), EnqueueError<E>> {
         let inner = &self.inner;
-        let Some(handle) = inner.core.options.handle() else {
-            return Err(EnqueueError::NoRuntime(event));
-        };
         let Some(pass) = Pass::enter(&inner.core) else {
             return Err(EnqueueError::Closed(event));
+        };
+        let Some(handle) = inner.core.options.handle() else {
+            return Err(EnqueueError::NoRuntime(event));
         };
         let Ok(place) = Arc::clone(&inner.detached).try_acquire_owned() else {
             return Err(EnqueueError::Full(event));

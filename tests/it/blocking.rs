@@ -1,155 +1,247 @@
-//! Blocking listeners: they run on their own threads, which cannot be cancelled.
+//! Listeners that block: their thread, permit and in-flight mark, and what is told when nobody waits for them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fanfare::{Cancellation, Cause, Pool, Signal};
+use fanfare::{Outcome, Pool, Signal, SignalBuilder};
+use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Ledger, setups};
+use crate::support::{Gauge, Log, MODES, poll_once};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-/// A listener that blocks until it is let go.
-struct Gate {
+/// A blocking listener that says when it has started and goes on when it is let.
+struct Gated {
+    signal: Signal<u32>,
+    pool: Pool,
     started: mpsc::Receiver<()>,
-    go: mpsc::Sender<()>,
+    go_on: mpsc::Sender<Result<(), &'static str>>,
+    told: Log<(String, Outcome)>,
 }
 
-fn gated(
-    signal: &Signal<u32>,
-    then: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-) -> (fanfare::Subscription, Gate) {
-    let (begin, started) = mpsc::channel();
-    let (go, wait) = mpsc::channel();
-    let wait = Mutex::new(wait);
-    let subscription = signal.listen().key("gated").on_blocking(move |_| {
-        begin.send(()).unwrap();
-        wait.lock().unwrap().recv().unwrap();
-        then()
-    });
-    (subscription.unwrap(), Gate { started, go })
+fn gated(builder: SignalBuilder<u32>) -> Gated {
+    let pool = Pool::new(2);
+    let told = Log::default();
+    let sink = told.clone();
+    let signal = builder
+        .pool(pool.clone())
+        .on_failure(move |entry| sink.push((entry.cause().to_string(), entry.outcome())))
+        .build();
+    let (starts, started) = mpsc::channel();
+    let (go_on, gate) = mpsc::channel();
+    let gate = Arc::new(Mutex::new(gate));
+    signal
+        .listen()
+        .key("disk")
+        .on_blocking(move |_| {
+            starts.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap()
+        })
+        .unwrap();
+    Gated {
+        signal,
+        pool,
+        started,
+        go_on,
+        told,
+    }
 }
 
-/// Waits in the runtime for what another thread does.
-async fn until(mut condition: impl FnMut() -> bool) {
+/// A runtime whose blocking pool has one thread, and time to drive it.
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap()
+}
+
+/// Yields until the condition holds: threads decide when.
+async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::task::yield_now().await;
     }
 }
 
-#[tokio::test]
-async fn a_blocking_listener_runs_on_another_thread_and_is_awaited() {
-    for setup in setups() {
-        let here = std::thread::current().id();
-        let signal = setup.builder::<u32>().build();
-        signal.on_blocking(move |_| assert_ne!(std::thread::current().id(), here));
-        assert_eq!(signal.emit(1).await.delivered(), 1, "{setup:?}");
-    }
-}
-
-#[tokio::test]
-async fn permit_and_mark_stay_with_the_thread_when_nobody_waits() {
-    for setup in setups() {
-        let told = Ledger::default();
-        let sink = told.clone();
-        let pool = Pool::new(2);
-        let signal = setup
-            .builder()
-            .pool(pool.clone())
-            .on_failure(move |f| sink.note(f.to_string()))
-            .build();
-        let (gated, gate) = gated(&signal, || Err("late".to_owned()));
-        let mut emission = Box::pin(signal.emit(1));
-        until(|| {
-            let polled = futures::FutureExt::now_or_never(&mut emission);
-            assert!(polled.is_none());
-            gate.started.try_recv().is_ok()
-        })
-        .await;
-        drop(emission);
-        assert_eq!(
-            told.take(),
-            ["`gated` cancelled: the emission was dropped"],
-            "{setup:?}"
-        );
-        assert_eq!((gated.metadata().running(), pool.in_use()), (1, 1));
-
-        gated.remove();
-        let mut removed = Box::pin(gated.removed());
-        assert!(futures::FutureExt::now_or_never(&mut removed).is_none());
-        gate.go.send(()).unwrap();
-        removed.await;
-        until(|| pool.in_use() == 0).await;
-        assert_eq!(gated.metadata().running(), 0);
-        let mut said = Vec::new();
-        until(|| {
-            said = told.take();
-            !said.is_empty()
-        })
-        .await;
-        assert_eq!(said, ["`gated` failed: late"]);
-        assert_eq!(gated.metadata().errors(), 1);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_leaves_the_thread_and_says_cancelled() {
-    for setup in setups() {
-        let signal = setup.builder::<u32>().build();
-        let (gated, gate) = gated(&signal, || Ok(()));
-        let emission = signal.emit(1).timeout(SECOND);
-        let pass = async {
-            until(|| gate.started.try_recv().is_ok()).await;
-            tokio::time::advance(SECOND * 2).await;
-        };
-        let (report, ()) = tokio::join!(emission, pass);
-        assert!(
-            matches!(
-                report.entries()[0].cause(),
-                Cause::Cancelled(Cancellation::Deadline)
-            ),
-            "{setup:?}: {report:?}"
-        );
-        assert_eq!(gated.metadata().running(), 1);
-        gate.go.send(()).unwrap();
-        until(|| gated.metadata().running() == 0).await;
+#[test]
+fn a_blocking_listener_runs_off_the_async_thread_in_every_mode() {
+    for mode in MODES {
+        let signal = Signal::<u32>::builder().dispatch(mode).build();
+        let (threads, ran) = mpsc::channel();
+        signal.on_blocking(move |n| {
+            threads.send((n, std::thread::current().id())).unwrap();
+        });
+        let report = runtime().block_on(async { signal.emit(7).await });
+        assert_eq!(report.delivered(), 1, "{mode}");
+        let (n, thread) = ran.recv().unwrap();
+        assert_eq!(n, 7);
+        assert_ne!(thread, std::thread::current().id(), "{mode}");
     }
 }
 
 #[test]
-fn a_call_that_waits_for_a_thread_is_taken_back_and_spends_nothing() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let signal = Signal::<u32>::builder().on_failure(|_| {}).build();
-        let (_gated, gate) = gated(&signal, || Ok(()));
-        let calls = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&calls);
+fn errors_and_success_of_the_thread_are_in_the_report() {
+    for mode in MODES {
+        // Dropped after the gate, so that a failing test does not wait for the thread.
+        let runtime = runtime();
+        let gated = gated(Signal::builder().dispatch(mode));
+        runtime.block_on(async {
+            for (sent, outcome) in [(Ok(()), Outcome::Done), (Err("full"), Outcome::Failed)] {
+                gated.go_on.send(sent).unwrap();
+                let report = gated.signal.emit(1).await;
+                assert_eq!(report.count(outcome), 1, "{mode}");
+            }
+        });
+        assert_eq!(gated.signal.metadata("disk").unwrap().errors(), 1);
+    }
+}
+
+#[test]
+fn permit_and_mark_stay_until_the_thread_returns_when_the_emission_is_dropped() {
+    for mode in MODES {
+        // Dropped after the gate, so that a failing test does not wait for the thread.
+        let runtime = runtime();
+        let gated = gated(Signal::builder().dispatch(mode));
+        let (signal, pool) = (&gated.signal, &gated.pool);
+        runtime.block_on(async {
+            let mut emission = signal.emit(1);
+            assert!(poll_once(&mut emission).is_none());
+            until(|| gated.started.try_recv().is_ok()).await;
+            drop(emission);
+            assert_eq!(
+                gated.told.take(),
+                [(
+                    "cancelled: the emission was dropped".to_owned(),
+                    Outcome::Cancelled
+                )],
+                "{mode}"
+            );
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(pool.in_use(), 1, "{mode}");
+            assert_eq!(signal.metadata("disk").unwrap().running(), 1, "{mode}");
+            // A late failure is told all the same.
+            gated.go_on.send(Err("late")).unwrap();
+            until(|| pool.in_use() == 0).await;
+            assert_eq!(signal.metadata("disk").unwrap().running(), 0, "{mode}");
+            let late = [("failed: late".to_owned(), Outcome::Failed)];
+            assert_eq!(gated.told.take(), late, "{mode}");
+            assert_eq!(signal.metadata("disk").unwrap().errors(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_blocking_listener_that_is_timed_out_is_reported_as_cancelled() {
+    for mode in MODES {
+        // Dropped after the gate, so that a failing test does not wait for the thread.
+        let runtime = runtime();
+        let gated = gated(Signal::builder().dispatch(mode));
+        runtime.block_on(async {
+            let emission = gated.signal.emit(1).timeout(Duration::from_millis(1));
+            let report = emission.await;
+            let entry = &report.entries()[0];
+            assert_eq!(entry.outcome(), Outcome::Cancelled, "{mode}");
+            let cause = entry.cause().to_string();
+            assert_eq!(cause, "cancelled: the deadline of the emission passed");
+            // Whether the thread had begun by then or not: nothing is held in the end.
+            gated.go_on.send(Ok(())).unwrap();
+            until(|| gated.pool.in_use() == 0).await;
+        });
+    }
+}
+
+#[test]
+fn removed_waits_for_the_thread() {
+    for mode in MODES {
+        let runtime = runtime();
+        let signal = Signal::<u32>::builder()
+            .dispatch(mode)
+            .on_failure(|_| {})
+            .build();
+        let (starts, started) = mpsc::channel();
+        let (go_on, gate) = mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let sub = signal.on_blocking(move |_| {
+            starts.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        });
+        runtime.block_on(async {
+            let mut emission = signal.emit(1);
+            assert!(poll_once(&mut emission).is_none());
+            until(|| started.try_recv().is_ok()).await;
+            drop(emission);
+            assert!(sub.remove());
+            let mut removed = Box::pin(sub.removed());
+            for _ in 0..100 {
+                assert!(futures::poll!(&mut removed).is_pending(), "{mode}");
+                tokio::task::yield_now().await;
+            }
+            go_on.send(()).unwrap();
+            removed.await;
+            assert_eq!(sub.metadata().running(), 0);
+        });
+    }
+}
+
+#[test]
+fn a_call_that_is_still_queued_is_taken_back_and_does_not_use_up_a_once() {
+    for mode in MODES {
+        let runtime = runtime();
+        let signal = Signal::<u32>::builder()
+            .dispatch(mode)
+            .pool(Pool::new(1))
+            .on_failure(|_| {})
+            .build();
+        let gauge = Gauge::default();
+        let count = gauge.clone();
         let once = signal
             .listen()
             .once()
-            .on_blocking(move |_| {
-                count.fetch_add(1, Ordering::Relaxed);
-            })
+            .on_blocking(move |_| drop(count.enter()))
             .unwrap();
-        let mut emission = Box::pin(signal.emit(1));
-        until(|| {
-            assert!(futures::FutureExt::now_or_never(&mut emission).is_none());
-            gate.started.try_recv().is_ok()
-        })
-        .await;
-        // The only thread is taken: the second listener has not started.
-        drop(emission);
-        gate.go.send(()).unwrap();
-        until(|| signal.listeners().iter().all(|l| l.running() == 0)).await;
-        assert_eq!(
-            (calls.load(Ordering::Relaxed), once.is_removed()),
-            (0, false)
-        );
-    });
+        runtime.block_on(async {
+            // The only thread is taken by something else.
+            let (starts, started) = mpsc::channel();
+            let (go_on, gate) = mpsc::channel::<()>();
+            let other = tokio::task::spawn_blocking(move || {
+                starts.send(()).unwrap();
+                gate.recv().unwrap();
+            });
+            until(|| started.try_recv().is_ok()).await;
+            let mut emission = signal.emit(1);
+            assert!(poll_once(&mut emission).is_none());
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            drop(emission);
+            // A task of `Parallel` ends at its next turn, and takes its call back then.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            go_on.send(()).unwrap();
+            other.await.unwrap();
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+            until(|| once.metadata().running() == 0).await;
+            assert_eq!((gauge.total(), once.metadata().calls()), (0, 0), "{mode}");
+            assert!(!once.is_removed(), "{mode}");
+
+            assert_eq!(signal.emit(1).await.delivered(), 1, "{mode}");
+            assert_eq!((gauge.total(), once.is_removed()), (1, true), "{mode}");
+            assert!(signal.emit(1).await.is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_blocking_listener_without_a_runtime_is_rejected_and_its_once_is_kept() {
+    let signal = Signal::<u32>::builder().on_failure(|_| {}).build();
+    let once = signal.listen().once().on_blocking(|_| ()).unwrap();
+    let report = futures::executor::block_on(signal.emit(1));
+    assert_eq!(report.count(Outcome::Rejected), 1);
+    assert!(!once.is_removed());
+    assert_eq!(once.metadata().running(), 0);
 }

@@ -1,295 +1,393 @@
-//! The buffer: nothing is lost without being counted, and memory is bounded.
+//! The buffer in front of a signal: policies, exact counts, bounded memory, and what is given back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fanfare::{Bus, Dispatch, DropReason, EnqueueError, Outcome, Overflow, Pool, Signal};
-use tokio::time::sleep;
+use fanfare::{DropReason, EnqueueError, Outcome, Overflow, Pool, Signal};
+use futures::future::join_all;
+use tokio::time::{sleep, timeout};
 
-use crate::support::Ledger;
+use crate::support::{Gauge, Log, MODES, settle};
 
-const MILLI: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_secs(1_000_000);
 
-/// An event that counts how many of it live.
-struct Live(Arc<AtomicUsize>);
+/// An event that knows how many of its kind are alive.
+struct Live {
+    number: usize,
+    alive: Gauge,
+    _inside: crate::support::Inside,
+}
 
 impl Live {
-    fn new(live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(live))
+    fn new(number: usize, alive: &Gauge) -> Self {
+        Self {
+            number,
+            alive: alive.clone(),
+            _inside: alive.enter(),
+        }
     }
 }
 
 impl Clone for Live {
     fn clone(&self) -> Self {
-        Self::new(&self.0)
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        Self::new(self.number, &self.alive)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_thousand_events_are_delivered_given_back_or_dropped_exactly() {
+async fn a_hundred_thousand_events_are_delivered_given_back_or_dropped_and_the_sum_is_exact() {
     for overflow in [
         Overflow::Wait,
         Overflow::Reject,
         Overflow::DropOldest,
         Overflow::DropNewest,
     ] {
-        for waits in [true, false] {
-            let (live, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-            let sink = Arc::clone(&dropped);
-            let signal = Signal::<Live>::builder()
-                .pool(Pool::new(4))
-                .buffer(1_000)
-                .enqueue_concurrency(4)
-                .overflow(overflow)
-                .on_dropped(move |_, _| {
-                    sink.fetch_add(1, Ordering::Relaxed);
-                })
-                .build();
-            signal.on(async |_| sleep(MILLI * 20).await);
-            let (mut given_back, mut most) = (0_u64, 0);
-            // Waiting takes the paused clock through every delivery: fewer do.
-            let events = if waits && overflow == Overflow::Wait {
-                10_000_u64
-            } else {
-                100_000
-            };
-            for n in 0..events {
-                let event = Live::new(&live);
-                let taken = if waits {
-                    signal.enqueue(event).await
-                } else {
-                    signal.try_enqueue(event)
+        let (alive, delivered) = (Gauge::default(), Gauge::default());
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&dropped);
+        let signal = Signal::<Live>::builder()
+            .pool(Pool::new(4))
+            .buffer(1_000)
+            .enqueue_concurrency(8)
+            .overflow(overflow)
+            .on_dropped(move |_, reason| {
+                let expected = match overflow {
+                    Overflow::DropOldest => DropReason::Oldest,
+                    _ => DropReason::Newest,
                 };
-                given_back += u64::from(taken.is_err());
-                most = most.max(live.load(Ordering::Relaxed));
-                if n % 1_000 == 0 {
-                    sleep(MILLI).await;
+                assert_eq!(reason, expected);
+                seen.fetch_add(1, Ordering::Relaxed);
+            })
+            .build();
+        let count = delivered.clone();
+        signal.on(async move |_| {
+            let _inside = count.enter();
+            sleep(Duration::from_millis(20)).await;
+        });
+        let (mut given_back, mut taken) = (0, 0);
+        for number in 0..100_000 {
+            let event = Live::new(number, &alive);
+            let result = if number % 7 > 0 {
+                signal.try_enqueue(event)
+            } else {
+                signal.enqueue(event).await
+            };
+            match result {
+                Ok(()) => taken += 1,
+                Err(refused) => {
+                    assert!(refused.is_full());
+                    assert_eq!(refused.into_event().number, number);
+                    given_back += 1;
                 }
             }
-            assert!(most <= 1_000 + 4 + 1, "{overflow:?}: {most} live at once");
-            assert!(signal.shutdown(HOUR).await.is_clean());
-            let stats = signal.stats();
-            let delivered = stats.count(Outcome::Done);
-            assert_eq!(
-                delivered + given_back + stats.dropped(),
-                events,
-                "{overflow:?}: {stats:?}"
-            );
-            assert_eq!(stats.refused(), given_back);
-            assert_eq!(dropped.load(Ordering::Relaxed) as u64, stats.dropped());
-            let drops = matches!(overflow, Overflow::DropOldest | Overflow::DropNewest);
-            assert_eq!(
-                (stats.dropped() > 0, given_back > 0),
-                (drops, !(drops || waits && overflow == Overflow::Wait))
-            );
-            assert_eq!(live.load(Ordering::Relaxed), 0);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_million_events_into_a_slow_signal_leave_memory_flat() {
-    let live = Arc::new(AtomicUsize::new(0));
-    let signal = Signal::<Live>::builder().buffer(1_000).build();
-    signal.on(async |_| sleep(HOUR).await);
-    let (mut taken, mut given_back) = (0, 0);
-    for _ in 0..1_000_000 {
-        match signal.try_enqueue(Live::new(&live)) {
-            Ok(()) => taken += 1,
-            Err(refused) => {
-                assert!(refused.is_full());
-                given_back += 1;
+            if number % 1_000 == 0 {
+                sleep(Duration::from_millis(100)).await;
             }
         }
-        assert!(live.load(Ordering::Relaxed) <= 1_002);
+        assert!(signal.shutdown(LONG).await.is_clean());
+        let (delivered, dropped) = (delivered.total(), dropped.load(Ordering::Relaxed));
+        assert_eq!(
+            delivered + given_back + dropped,
+            100_000,
+            "{overflow:?}: {delivered}, {given_back}, {dropped}"
+        );
+        let newest = if overflow == Overflow::DropNewest {
+            dropped
+        } else {
+            0
+        };
+        let stats = signal.stats();
+        assert_eq!(stats.enqueued(), (taken - newest) as u64, "{overflow:?}");
+        assert_eq!(stats.refused(), given_back as u64, "{overflow:?}");
+        assert_eq!(stats.dropped(), dropped as u64, "{overflow:?}");
+        assert_eq!(stats.count(Outcome::Done), delivered as u64, "{overflow:?}");
+        assert!(delivered > 1_000, "{overflow:?}");
+        match overflow {
+            Overflow::Wait => assert!(dropped == 0 && given_back > 0),
+            Overflow::Reject => assert!(dropped == 0 && given_back > 50_000),
+            _ => assert!(dropped > 50_000 && given_back == 0),
+        }
+        // The buffer, those that are being emitted, and the one on its way in.
+        assert!(
+            alive.peak() <= 1_000 + 2 * 8 + 2,
+            "{overflow:?}: {}",
+            alive.peak()
+        );
+        assert_eq!(alive.now(), 0, "{overflow:?}");
     }
-    assert_eq!((taken, given_back), (1_000, 999_000));
-    let stats = signal.stats();
-    assert_eq!((stats.enqueued(), stats.refused()), (1_000, 999_000));
 }
 
 #[tokio::test(start_paused = true)]
-async fn overflow_drops_the_oldest_or_the_newest_and_shows_it() {
-    for (overflow, delivered, dropped) in [
-        (
-            Overflow::DropOldest,
-            "4 5 6",
-            "1 Oldest, 2 Oldest, 3 Oldest",
-        ),
-        (
-            Overflow::DropNewest,
-            "1 2 3",
-            "4 Newest, 5 Newest, 6 Newest",
-        ),
+async fn a_million_events_into_a_slow_signal_keep_memory_flat_and_counts_exact() {
+    for overflow in [Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest] {
+        let (alive, delivered) = (Gauge::default(), Gauge::default());
+        let signal = Signal::<Live>::builder()
+            .buffer(100)
+            .overflow(overflow)
+            .build();
+        let count = delivered.clone();
+        signal.on(async move |_| {
+            let _inside = count.enter();
+            sleep(Duration::from_secs(1)).await;
+        });
+        let mut given_back = 0;
+        for number in 0..1_000_000 {
+            if signal.try_enqueue(Live::new(number, &alive)).is_err() {
+                given_back += 1;
+            }
+            if number % 10_000 == 0 {
+                sleep(Duration::from_millis(2_500)).await;
+            }
+        }
+        assert!(signal.shutdown(LONG).await.is_clean());
+        let stats = signal.stats();
+        let sum = stats.count(Outcome::Done) + stats.refused() + stats.dropped();
+        assert_eq!(sum, 1_000_000, "{overflow:?}");
+        assert_eq!(stats.count(Outcome::Done), delivered.total() as u64);
+        assert_eq!(stats.refused(), given_back);
+        assert!(alive.peak() <= 103, "{overflow:?}: {}", alive.peak());
+        assert_eq!(alive.now(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_policy_keeps_what_it_says() {
+    for (overflow, delivered, dropped, refused) in [
+        (Overflow::Wait, vec![0, 1, 2], vec![], vec![3, 4]),
+        (Overflow::Reject, vec![0, 1, 2], vec![], vec![3, 4]),
+        (Overflow::DropOldest, vec![2, 3, 4], vec![0, 1], vec![]),
+        (Overflow::DropNewest, vec![0, 1, 2], vec![3, 4], vec![]),
     ] {
-        let (got, lost) = (Ledger::default(), Ledger::default());
-        let sink = lost.clone();
+        let (seen, shown) = (Log::default(), Log::default());
+        let (line, second) = (shown.clone(), Gauge::default());
+        let count = second.clone();
         let signal = Signal::<u32>::builder()
             .buffer(3)
             .overflow(overflow)
-            .on_dropped(move |n, reason: DropReason| sink.note(format!("{n} {reason:?}")))
+            .on_dropped(move |_, _| drop(count.enter()))
+            .on_dropped(move |event, _| line.push(event))
             .build();
-        let notes = got.clone();
-        signal.on(async move |n| notes.note(n.to_string()));
-        for n in 1..=6 {
-            signal.try_enqueue(n).unwrap();
+        let line = seen.clone();
+        signal.on_sync(move |event| line.push(*event));
+        let mut given_back = Vec::new();
+        for event in 0..5 {
+            if let Err(error) = signal.try_enqueue(event) {
+                given_back.push(error.into_event());
+            }
         }
-        assert_eq!(signal.buffered(), (3, 3));
-        assert!(signal.shutdown(HOUR).await.is_clean());
-        assert_eq!(
-            (got.take().join(" "), lost.take().join(", ")),
-            (delivered.to_owned(), dropped.to_owned())
-        );
+        assert_eq!(signal.buffered(), (3, 3), "{overflow:?}");
+        assert!(signal.shutdown(LONG).await.is_clean());
+        assert_eq!(seen.take(), delivered, "{overflow:?}");
+        assert_eq!(second.total(), dropped.len(), "{overflow:?}");
+        assert_eq!(shown.take(), dropped, "{overflow:?}");
+        assert_eq!(given_back, refused, "{overflow:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn buffered_events_keep_their_order() {
-    for mode in [
-        Dispatch::Concurrent,
-        Dispatch::Parallel,
-        Dispatch::Sequential,
-    ] {
-        let (signal, ledger) = (
-            Signal::<u64>::builder().dispatch(mode).build(),
-            Ledger::default(),
-        );
-        let notes = ledger.clone();
-        signal.on(async move |n| {
-            sleep(MILLI * u32::try_from(10 - n).unwrap()).await;
-            notes.note(n.to_string());
-        });
-        for n in 0..10 {
-            signal.enqueue(n).await.unwrap();
-        }
-        assert!(signal.shutdown(HOUR).await.is_clean());
-        assert_eq!(ledger.take().concat(), "0123456789", "{mode}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn waiting_for_room_is_first_come_first_served_and_can_be_given_up() {
-    let (signal, ledger) = (
-        Signal::<u32>::builder().buffer(1).build(),
-        Ledger::default(),
-    );
-    let notes = ledger.clone();
-    signal.on(async move |n| {
-        sleep(MILLI).await;
-        notes.note(n.to_string());
+async fn only_wait_waits_for_room_and_in_order() {
+    let signal = Signal::<u32>::builder().buffer(2).build();
+    let log = Log::default();
+    let line = log.clone();
+    signal.on(async move |event| {
+        sleep(Duration::from_millis(10)).await;
+        line.push(event);
     });
-    signal.enqueue(0).await.unwrap();
-    tokio::task::yield_now().await;
+    let all = join_all((0..50).map(|event| signal.enqueue(event))).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!(log.take(), (0..50).collect::<Vec<_>>());
+
+    for overflow in [Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest] {
+        let signal = Signal::<u32>::builder()
+            .buffer(1)
+            .overflow(overflow)
+            .build();
+        signal.on(async |_| std::future::pending::<()>().await);
+        signal.enqueue(1).await.unwrap();
+        let next = timeout(LONG, signal.enqueue(2)).await.expect("no wait");
+        assert_eq!(next.is_err(), overflow == Overflow::Reject);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_enqueue_that_is_dropped_while_it_waits_takes_no_place() {
+    let signal = Signal::<u32>::builder().buffer(1).build();
+    let log = Log::default();
+    let line = log.clone();
+    signal.on(async move |event| {
+        sleep(Duration::from_secs(10)).await;
+        line.push(event);
+    });
     signal.enqueue(1).await.unwrap();
-    let given_up = tokio::time::timeout(MILLI / 2, signal.enqueue(9));
-    let (a, b, c) = tokio::join!(given_up, signal.enqueue(2), signal.enqueue(3));
-    assert!(a.is_err() && b.is_ok() && c.is_ok());
-    assert!(signal.shutdown(HOUR).await.is_clean());
-    assert_eq!(ledger.take().concat(), "0123");
+    settle().await;
+    signal.enqueue(2).await.unwrap();
+    let waiting = timeout(Duration::from_secs(1), signal.enqueue(3)).await;
+    assert!(waiting.is_err());
+    signal.enqueue(4).await.unwrap();
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!(log.take(), [1, 2, 4]);
+    assert_eq!(signal.stats().enqueued(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_is_kept_one_at_a_time_and_more_at_once_overlap() {
+    for mode in MODES {
+        for at_once in [1, 4] {
+            let signal = Signal::<u32>::builder()
+                .dispatch(mode)
+                .enqueue_concurrency(at_once)
+                .build();
+            let (gauge, log) = (Gauge::default(), Log::default());
+            let (count, line) = (gauge.clone(), log.clone());
+            signal.on(async move |n| {
+                let _inside = count.enter();
+                sleep(Duration::from_millis(u64::from(n * 7 % 5))).await;
+                line.push(n);
+            });
+            for n in 0..40 {
+                signal.try_enqueue(n).unwrap();
+            }
+            assert!(signal.shutdown(LONG).await.is_clean());
+            assert_eq!(gauge.peak(), at_once, "{mode}");
+            let finished = log.take();
+            assert_eq!(finished.len(), 40);
+            assert_eq!(finished.is_sorted(), at_once == 1, "{mode}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_would_wait_for_itself_is_refused() {
-    for mode in [Dispatch::Concurrent, Dispatch::Parallel] {
+    for mode in MODES {
         let signal = Signal::<u32>::builder().dispatch(mode).buffer(1).build();
-        let (weak, ledger) = (signal.downgrade(), Ledger::default());
-        let notes = ledger.clone();
-        signal
-            .listen()
-            .once()
-            .on(async move |_| {
-                let signal = weak.upgrade().unwrap();
-                signal.enqueue(1).await.unwrap();
-                match signal.enqueue(2).await {
-                    Err(EnqueueError::WouldDeadlock(event)) => notes.note(event.to_string()),
-                    other => panic!("{other:?}"),
+        let other = Signal::<u64>::builder().dispatch(mode).build();
+        let refused = Log::default();
+        let (line, inner) = (refused.clone(), signal.clone());
+        // Through another signal's listener too: that one would wait for it as well.
+        other.on(async move |n: u64| {
+            for _ in 0..3 {
+                if let Err(error) = inner.enqueue(0).await {
+                    assert!(matches!(error, EnqueueError::WouldDeadlock(0)));
+                    line.push(n);
                 }
-            })
-            .unwrap();
-        signal.enqueue(0).await.unwrap();
-        let mut refused = Vec::new();
-        while refused.is_empty() {
-            tokio::task::yield_now().await;
-            refused = ledger.take();
-        }
-        assert_eq!(refused, ["2"], "{mode}");
+            }
+        });
+        let other_signal = other.clone();
+        signal.on(async move |n: u32| {
+            if n > 0 {
+                let report = other_signal.emit(u64::from(n)).await;
+                assert!(report.is_ok(), "{report:?}");
+            }
+        });
+        signal.enqueue(7).await.unwrap();
+        let drained = timeout(LONG, async {
+            settle().await;
+            signal.shutdown(LONG).await
+        });
+        assert!(drained.await.expect("no deadlock").is_clean(), "{mode}");
+        assert_eq!(refused.take(), [7, 7], "{mode}");
+        assert_eq!(signal.stats().refused(), 2);
     }
 }
 
 #[test]
-fn outside_a_runtime_waiting_for_room_says_that_nobody_makes_room() {
+fn a_wait_for_room_without_a_runtime_is_refused_and_gives_the_event_back() {
     let signal = Signal::<u32>::builder().buffer(1).build();
-    signal.try_enqueue(1).unwrap();
-    let refused = futures::executor::block_on(signal.enqueue(2)).unwrap_err();
-    assert!(matches!(refused, EnqueueError::NoRuntime(2)));
-    assert!(matches!(
-        signal.emit_detached(3),
-        Err(EnqueueError::NoRuntime(3))
-    ));
+    futures::executor::block_on(async {
+        signal.enqueue(1).await.unwrap();
+        let refused = signal.enqueue(2).await.unwrap_err();
+        assert!(matches!(refused, EnqueueError::NoRuntime(2)));
+        assert!(refused.to_string().contains("no tokio runtime"));
+    });
+    let refused = signal.emit_detached(3).unwrap_err();
+    assert!(matches!(refused, EnqueueError::NoRuntime(3)));
+    assert_eq!(signal.stats().refused(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn detached_emissions_are_bounded_and_drained() {
-    let signal = Signal::<u32>::builder().max_detached(2).build();
-    signal.on(async |_| sleep(MILLI).await);
-    assert!(signal.emit_detached(1).is_ok() && signal.emit_detached(2).is_ok());
-    assert!(matches!(
-        signal.emit_detached(3),
-        Err(EnqueueError::Full(3))
-    ));
-    sleep(MILLI * 2).await;
-    assert!(signal.emit_detached(4).is_ok());
-    assert!(signal.shutdown(HOUR).await.is_clean());
-    assert_eq!(signal.stats().count(Outcome::Done), 3);
-    assert!(matches!(
-        signal.emit_detached(5),
-        Err(EnqueueError::Closed(5))
-    ));
+async fn a_closed_signal_gives_every_event_back_to_those_who_wait_too() {
+    let signal = Signal::<u32>::builder().buffer(1).build();
+    signal.on(async |_| std::future::pending::<()>().await);
+    signal.enqueue(0).await.unwrap();
+    settle().await;
+    signal.enqueue(1).await.unwrap();
+    let waiters: Vec<_> = (10..15)
+        .map(|n| {
+            let signal = signal.clone();
+            tokio::spawn(async move { signal.enqueue(n).await })
+        })
+        .collect();
+    settle().await;
+    let left = signal.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(left.undelivered()[0].events(), 1);
+    for (n, waiter) in (10..15).zip(waiters) {
+        let refused = waiter.await.unwrap().unwrap_err();
+        assert!(matches!(refused, EnqueueError::Closed(back) if back == n));
+    }
+    let closed = [
+        signal.enqueue(2).await,
+        signal.try_enqueue(2),
+        signal.emit_detached(2),
+    ];
+    for refused in closed {
+        let refused = refused.unwrap_err();
+        assert!(refused.is_closed(), "{refused}");
+        assert_eq!(refused.into_event(), 2);
+    }
+    assert_eq!(signal.stats().refused(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn detached_emissions_are_bounded_and_overlap() {
+    let signal = Signal::<u32>::builder().max_detached(3).build();
+    let gauge = Gauge::default();
+    let count = gauge.clone();
+    signal.on(async move |_| {
+        let _inside = count.enter();
+        sleep(Duration::from_secs(1)).await;
+    });
+    for n in 0..3 {
+        signal.emit_detached(n).unwrap();
+    }
+    let refused = signal.emit_detached(3).unwrap_err();
+    assert!(refused.is_full());
+    assert_eq!(refused.into_event(), 3);
+    sleep(Duration::from_secs(2)).await;
+    signal.emit_detached(4).unwrap();
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!((gauge.peak(), gauge.total()), (3, 4));
 }
 
 #[tokio::test]
-async fn a_signal_that_is_always_ready_leaves_room_for_other_tasks() {
-    let bus = Bus::builder().buffer(100_000).build();
-    let count = Arc::new(AtomicUsize::new(0));
-    let calls = Arc::clone(&count);
-    bus.on_sync(move |_: &u32| {
-        calls.fetch_add(1, Ordering::Relaxed);
-    });
-    for n in 0..100_000_u32 {
-        bus.try_enqueue(n).unwrap();
+async fn a_listener_that_is_always_ready_does_not_starve_the_runtime() {
+    let signal = Signal::<u32>::builder().buffer(100_000).build();
+    let gauge = Gauge::default();
+    let count = gauge.clone();
+    signal.on_sync(move |_| drop(count.enter()));
+    for n in 0..100_000 {
+        signal.try_enqueue(n).unwrap();
     }
     tokio::task::yield_now().await;
-    assert!(
-        count.load(Ordering::Relaxed) < 100_000,
-        "the drain ran to its end in one poll"
-    );
-    assert!(bus.shutdown(HOUR).await.is_clean());
-    assert_eq!(count.load(Ordering::Relaxed), 100_000);
+    assert!((1..100_000).contains(&gauge.total()), "{}", gauge.total());
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!(gauge.total(), 100_000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_panics_in_its_drop_does_not_take_the_others_along() {
-    #[derive(Clone)]
-    struct Bomb(bool);
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            assert!(!self.0 || std::thread::panicking(), "in drop");
-        }
+async fn a_callback_that_panics_loses_no_other_event() {
+    let signal = Signal::<u32>::builder()
+        .buffer(1)
+        .overflow(Overflow::DropOldest)
+        .on_dropped(|_, _| panic!("in the callback"))
+        .build();
+    let log = Log::default();
+    let line = log.clone();
+    signal.on_sync(move |n| line.push(*n));
+    for n in 0..5 {
+        signal.try_enqueue(n).unwrap();
     }
-    let signal = Signal::<Bomb>::new();
-    signal.on_sync(|_| {});
-    for n in 0..10 {
-        signal.try_enqueue(Bomb(n == 3)).unwrap();
-    }
-    assert!(signal.shutdown(HOUR).await.is_clean());
-    assert_eq!(signal.stats().count(Outcome::Done), 10);
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!((log.take(), signal.stats().dropped()), (vec![4], 4));
 }

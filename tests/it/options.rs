@@ -259,7 +259,7 @@ async fn the_token_of_a_builder_cancels_every_emission() {
 
 #[tokio::test]
 async fn dead_events_are_counted_logged_or_shown() {
-    let log = crate::support::Log::default();
+    let log = crate::support::Captured::default();
     let guard = tracing::subscriber::set_default(log.clone());
     let shown = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&shown);
@@ -290,7 +290,7 @@ async fn dead_events_are_counted_logged_or_shown() {
 
 #[test]
 fn more_listeners_than_expected_are_logged_once_and_registered() {
-    let log = crate::support::Log::default();
+    let log = crate::support::Captured::default();
     let signal = Signal::<u32>::builder()
         .max_listeners(2)
         .name("crowded")

@@ -1,17 +1,23 @@
 //! Defects that were found, each with the behaviour that it broke.
 
-#![allow(clippy::unwrap_used)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fanfare::{Dispatch, Outcome, Pool, Report, Signal};
+use futures::FutureExt as _;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::Ledger;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn on_pool(mode: Dispatch, pool: &Pool) -> Signal<u32> {
     Signal::builder().pool(pool.clone()).dispatch(mode).build()
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// The report, or `None` if the emission waits for ever.
@@ -142,4 +148,77 @@ async fn a_panic_in_the_clone_of_the_event_is_the_listeners_that_it_was_cloned_f
         let panicked = report.count(Outcome::Panicked);
         assert_eq!((report.delivered(), panicked), (1, 2), "{mode}");
     }
+}
+
+#[tokio::test]
+async fn a_listener_that_is_removed_before_its_task_begins_has_no_call_running() {
+    let signal = Signal::<u32>::builder()
+        .dispatch(Dispatch::Parallel)
+        .build();
+    let sub = signal.on(async |_| {});
+    let mut emission = signal.emit(1);
+    let spawned = futures::poll!(&mut emission);
+    assert!(spawned.is_pending());
+    sub.remove();
+    assert_eq!(emission.await.skipped(), 1);
+    assert_eq!(sub.metadata().running(), 0);
+    assert!(sub.removed().now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_panics_in_its_drop_does_not_take_the_others_along() {
+    #[derive(Clone)]
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.0 || std::thread::panicking(), "in drop");
+        }
+    }
+    let signal = Signal::<Bomb>::new();
+    signal.on_sync(|_| {});
+    for n in 0..10 {
+        signal.try_enqueue(Bomb(n == 3)).unwrap();
+    }
+    assert!(signal.shutdown(60 * SECOND).await.is_clean());
+    assert_eq!(signal.stats().count(Outcome::Done), 10);
+}
+
+#[test]
+fn an_event_that_comes_after_its_runtime_ended_waits_for_the_next() {
+    let signal = Signal::<u32>::new();
+    signal.on(async |_| {});
+    runtime().block_on(async {
+        signal.try_enqueue(1).unwrap();
+        while signal.stats().count(Outcome::Done) < 1 {
+            tokio::task::yield_now().await;
+        }
+    });
+    // The runtime that it had settled on is gone, and there is none here.
+    signal.try_enqueue(2).unwrap();
+    assert_eq!((signal.buffered().0, signal.stats().dropped()), (1, 0));
+    runtime().block_on(async {
+        assert!(signal.shutdown(60 * SECOND).await.is_clean());
+    });
+    assert_eq!(signal.stats().count(Outcome::Done), 2);
+}
+
+#[test]
+fn a_detached_emission_that_loses_its_runtime_is_told() {
+    let told = Ledger::default();
+    let sink = told.clone();
+    let signal = Signal::<u32>::builder()
+        .on_failure(move |f| sink.note(f.to_string()))
+        .build();
+    signal
+        .listen()
+        .key("slow")
+        .on(async |_| std::future::pending::<()>().await)
+        .unwrap();
+    let first = runtime();
+    first.block_on(async {
+        signal.emit_detached(1).unwrap();
+        tokio::task::yield_now().await;
+    });
+    drop(first);
+    assert_eq!(told.take(), ["`slow` cancelled: the runtime ended"]);
 }

@@ -1,233 +1,275 @@
-//! Shutting down: what drains, what is cancelled, and what is said of it.
+//! Shutdown: what is drained, what is left, and who is told.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
-use fanfare::{Bus, Cancellation, Cause, DropReason, EnqueueError, Outcome, Signal};
-use tokio::time::sleep;
+use fanfare::{Bus, DropReason, Outcome, Signal};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Ledger, setups};
+use crate::support::{Gauge, Log, MODES, poll_once, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-#[tokio::test(start_paused = true)]
-async fn it_waits_for_emissions_detached_ones_and_buffers() {
-    for setup in setups() {
-        let signal = setup.builder::<u32>().build();
-        signal.on(async |_| sleep(SECOND).await);
-        signal.emit_detached(1).unwrap();
-        signal.try_enqueue(2).unwrap();
-        signal.try_enqueue(3).unwrap();
-        let stop = async {
-            tokio::task::yield_now().await;
-            let left = signal.shutdown(SECOND * 60).await;
-            assert!(left.is_clean(), "{setup:?}: {left}");
-            assert_eq!(left.to_string(), "nothing was left");
-        };
-        let (report, ()) = tokio::join!(signal.emit(4), stop);
-        assert_eq!(
-            (report.delivered(), signal.stats().count(Outcome::Done)),
-            (1, 4)
-        );
-    }
-}
+#[derive(Clone)]
+struct Other;
 
 #[tokio::test(start_paused = true)]
-async fn at_the_limit_the_rest_is_cancelled_and_named() {
-    for setup in setups() {
-        let (told, lost) = (Ledger::default(), Ledger::default());
-        let (sink, dropped) = (told.clone(), lost.clone());
-        let signal = setup
-            .builder::<u32>()
-            .name("orders")
-            .on_failure(move |f| sink.note(f.to_string()))
-            .on_dropped(move |n, reason| dropped.note(format!("{n} {reason}")))
-            .build();
-        let line = line!() + 2;
-        let slow = signal
-            .listen()
-            .key("slow")
-            .on(async |_| sleep(SECOND * 3600).await)
-            .unwrap();
-        for n in 1..=3 {
-            signal.try_enqueue(n).unwrap();
-        }
-        let stop = async {
-            while slow.metadata().running() == 0 {
-                tokio::task::yield_now().await;
-            }
-            signal.shutdown(SECOND).await
-        };
-        let left = stop.await;
-        let unfinished = &left.unfinished()[0];
-        assert_eq!(
-            (unfinished.signal(), unfinished.key(), unfinished.calls()),
-            ("orders", Some("slow"), 1)
-        );
-        assert_eq!(unfinished.location().line(), line);
-        let undelivered = &left.undelivered()[0];
-        assert_eq!(
-            (undelivered.signal(), undelivered.events()),
-            ("orders", 2),
-            "{setup:?}"
-        );
-        assert_eq!(
-            left.to_string(),
-            "left: `slow` of `orders` (1 running); 2 undelivered of `orders`"
-        );
-        assert_eq!(told.take(), ["`slow` cancelled: shut down"]);
-        let reason = DropReason::Shutdown;
-        assert_eq!(lost.take(), [format!("2 {reason}"), format!("3 {reason}")]);
-        assert_eq!(
-            (slow.metadata().running(), slow.metadata().errors()),
-            (0, 0)
-        );
-        let stats = signal.stats();
-        assert_eq!(
-            (
-                stats.count(Outcome::Cancelled),
-                stats.count(Outcome::Failed),
-                stats.dropped()
-            ),
-            (1, 0, 2)
-        );
-        // Again, and harmless.
-        assert!(signal.shutdown(SECOND).await.is_clean());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_emission_that_is_awaited_sees_that_it_was_shut_down() {
-    for setup in setups() {
-        let signal = setup.builder::<u32>().build();
-        signal.on(async |_| std::future::pending::<()>().await);
-        signal.listen().stage(1).on(async |_| {}).unwrap();
-        let stop = async {
-            tokio::task::yield_now().await;
-            signal.shutdown(SECOND).await
-        };
-        let (report, left) = tokio::join!(signal.emit(1), stop);
-        assert_eq!(left.unfinished().len(), 1, "{setup:?}");
-        for entry in report.entries() {
-            assert!(
-                matches!(entry.cause(), Cause::Cancelled(Cancellation::Shutdown)),
-                "{entry}"
-            );
-        }
-        assert_eq!(report.count(Outcome::Cancelled), 2);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_closed_signal_calls_nobody_and_gives_events_back() {
-    let bus = Bus::builder().buffer(1).build();
-    bus.on(async |_: u32| sleep(SECOND).await);
-    bus.try_enqueue(1_u32).unwrap();
-    tokio::task::yield_now().await;
-    bus.try_enqueue(2_u32).unwrap();
-    let waiting = bus.enqueue(3_u32);
-    let stop = async {
-        tokio::task::yield_now().await;
-        bus.shutdown(SECOND * 60).await
-    };
-    let (waiting, left) = tokio::join!(waiting, stop);
-    assert!(matches!(waiting, Err(EnqueueError::Closed(3))));
-    assert!(left.is_clean() && bus.is_closed() && bus.signal::<u32>().is_closed());
-
-    let report = bus.emit(4_u32).await;
-    assert!(report.is_closed() && !report.is_ok() && report.is_empty());
-    assert!(
-        report
-            .into_result()
-            .unwrap_err()
-            .to_string()
-            .contains("closed")
-    );
-    assert!(matches!(
-        bus.try_enqueue(5_u32),
-        Err(EnqueueError::Closed(5))
-    ));
-    assert!(matches!(
-        bus.enqueue(6_u32).await,
-        Err(EnqueueError::Closed(6))
-    ));
-    // Types that come later are closed too.
-    assert!(bus.emit(7_u64).await.is_closed());
-    bus.on(async |_: u8| {});
-    assert!(bus.emit(8_u8).await.is_closed());
-    assert_eq!(bus.signal::<u32>().stats().count(Outcome::Done), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_listener_may_shut_its_own_bus_down() {
-    for setup in setups() {
-        let signal = setup.builder::<u32>().build();
-        let (weak, clean) = (signal.downgrade(), Arc::new(AtomicUsize::new(0)));
-        let count = Arc::clone(&clean);
-        signal.on(async move |_| {
-            let left = weak.upgrade().unwrap().shutdown(SECOND * 60).await;
-            count.fetch_add(usize::from(left.is_clean()), Ordering::Relaxed);
+async fn running_detached_and_buffered_emissions_are_drained() {
+    for mode in MODES {
+        let bus = Bus::builder().dispatch(mode).build();
+        let gauge = Gauge::default();
+        let count = gauge.clone();
+        bus.on(async move |_: u32| {
+            let _inside = count.enter();
+            sleep(SECOND).await;
         });
-        let began = tokio::time::Instant::now();
-        assert_eq!(signal.emit(1).await.delivered(), 1);
+        let inner = bus.clone();
+        let running = tokio::spawn(async move { inner.emit(0_u32).await });
+        bus.emit_detached(1_u32).unwrap();
+        for n in 2..5_u32 {
+            bus.try_enqueue(n).unwrap();
+        }
+        settle().await;
+        let started = Instant::now();
+        let left = bus.shutdown(10 * SECOND).await;
+        assert!(left.is_clean(), "{mode}: {left}");
+        assert_eq!(left.to_string(), "nothing was left");
+        assert_eq!(started.elapsed(), 3 * SECOND, "{mode}");
+        assert_eq!(running.await.unwrap().delivered(), 1);
+        assert_eq!((gauge.total(), gauge.now()), (5, 0), "{mode}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_what_is_left_is_named_cancelled_and_never_failed() {
+    for mode in MODES {
+        let (told, shown) = (Log::default(), Log::default());
+        let (sink, line) = (told.clone(), shown.clone());
+        let bus = Bus::builder()
+            .dispatch(mode)
+            .on_failure(move |entry| sink.push(entry.outcome()))
+            .signal::<u32>(|signal| {
+                signal
+                    .name("orders")
+                    .on_dropped(move |event, reason| line.push((event, reason)))
+            })
+            .build();
+        let hangs = bus.listen::<u32>().key("hangs");
+        let sub = hangs
+            .on(async |_| std::future::pending::<()>().await)
+            .unwrap();
+        bus.on(async |_: Other| {});
+        for n in 0..4_u32 {
+            bus.try_enqueue(n).unwrap();
+        }
+        settle().await;
+        let inner = bus.clone();
+        let running = tokio::spawn(async move { inner.emit(9_u32).await });
+        settle().await;
+        let started = Instant::now();
+        let left = bus.shutdown(SECOND).await;
+        let took = started.elapsed();
+        assert!(took >= SECOND && took < 2 * SECOND, "{took:?}");
+        assert!(!left.is_clean());
+        let [listener] = left.unfinished() else {
+            panic!("{left}");
+        };
         assert_eq!(
-            (clean.load(Ordering::Relaxed), began.elapsed()),
-            (1, Duration::ZERO),
-            "{setup:?}"
+            (listener.signal(), listener.key(), listener.calls()),
+            ("orders", Some("hangs"), 2),
+            "{mode}"
         );
+        assert_eq!(listener.location().line(), sub.location().line());
+        assert!(listener.location().file().ends_with("shutdown.rs"));
+        let [undelivered] = left.undelivered() else {
+            panic!("{left}");
+        };
+        assert_eq!((undelivered.signal(), undelivered.events()), ("orders", 3));
+        let text = left.to_string();
+        assert!(text.contains("`hangs` of `orders` (2 running)"), "{text}");
+        assert!(text.contains("3 undelivered of `orders`"), "{text}");
+
+        let report = timeout(60 * SECOND, running)
+            .await
+            .expect("it was cancelled");
+        let report = report.unwrap();
+        let cause = report.entries()[0].cause().to_string();
+        assert_eq!(cause, "cancelled: shut down", "{mode}");
+        assert_eq!(told.take(), [Outcome::Cancelled; 2], "{mode}");
+        let stats = bus.signal::<u32>().stats();
+        assert_eq!(stats.count(Outcome::Failed), 0);
+        assert_eq!(
+            (stats.count(Outcome::Cancelled), stats.dropped()),
+            (2, 3),
+            "{mode}"
+        );
+        let shown = shown.take();
+        let expected = (1..4).map(|n| (n, DropReason::Shutdown));
+        assert!(shown.into_iter().eq(expected), "{mode}");
+        settle().await;
+        assert_eq!(sub.metadata().running(), 0, "{mode}");
+        assert_eq!((sub.metadata().errors(), sub.metadata().panics()), (0, 0));
     }
 }
 
-#[tokio::test]
-async fn a_thread_that_is_left_is_named() {
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
+#[tokio::test(start_paused = true)]
+async fn a_second_shutdown_is_harmless_and_so_are_two_at_once() {
+    for mode in MODES {
+        let bus = Bus::builder().dispatch(mode).build();
+        bus.on(async |_: u32| sleep(SECOND).await);
+        bus.emit_detached(1_u32).unwrap();
+        let (a, b) = tokio::join!(bus.shutdown(5 * SECOND), bus.shutdown(5 * SECOND));
+        assert!(a.is_clean() && b.is_clean());
+        assert!(bus.shutdown(SECOND).await.is_clean());
+        assert!(bus.signal::<u32>().shutdown(SECOND).await.is_clean());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_dropped_leaves_intake_closed_and_can_be_called_again() {
     let signal = Signal::<u32>::new();
-    let thread = signal
-        .listen()
-        .key("thread")
-        .on_blocking(move |_| assert!(wait.lock().unwrap().recv().is_err()))
-        .unwrap();
+    signal.on(async |_| sleep(10 * SECOND).await);
     signal.emit_detached(1).unwrap();
-    while thread.metadata().calls() == 0 {
-        tokio::task::yield_now().await;
-    }
-    let left = signal.shutdown(Duration::from_millis(1)).await;
-    assert_eq!(
-        (left.unfinished().len(), left.unfinished()[0].key()),
-        (1, Some("thread"))
+    assert!(
+        timeout(SECOND, signal.shutdown(100 * SECOND))
+            .await
+            .is_err()
     );
-    assert_eq!(thread.metadata().running(), 1);
-    drop(go);
-    assert!(signal.shutdown(SECOND * 60).await.is_clean());
-    assert_eq!(thread.metadata().running(), 0);
+    assert!(signal.is_closed());
+    assert!(signal.try_enqueue(1).unwrap_err().is_closed());
+    assert!(signal.shutdown(100 * SECOND).await.is_clean());
+    assert_eq!(signal.stats().count(Outcome::Done), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_rounds_leave_no_task_behind() {
-    let tasks = || {
-        tokio::runtime::Handle::current()
-            .metrics()
-            .num_alive_tasks()
-    };
-    for setup in setups() {
-        let base = tasks();
-        let signal = setup.builder::<u32>().build();
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_from_inside_a_listener_does_not_wait_for_it() {
+    for mode in MODES {
+        for buffered in [false, true] {
+            let bus = Bus::builder().dispatch(mode).build();
+            let (inner, outer) = (bus.clone(), bus.clone());
+            let done = Gauge::default();
+            let count = done.clone();
+            bus.on(async move |_: Other| {
+                let started = Instant::now();
+                let left = inner.shutdown(100 * SECOND).await;
+                assert!(left.is_clean(), "{left}");
+                assert_eq!(started.elapsed(), SECOND);
+                drop(count.enter());
+            });
+            // Nested, so that two of its own emissions are under way; and one that is not its own.
+            bus.on(async move |_: u32| {
+                assert!(outer.emit(Other).await.is_ok());
+            });
+            bus.on(async |_: u64| sleep(SECOND).await);
+            bus.emit_detached(1_u64).unwrap();
+            settle().await;
+            if buffered {
+                bus.try_enqueue(1_u32).unwrap();
+                sleep(5 * SECOND).await;
+            } else {
+                assert!(bus.emit(1_u32).await.is_ok(), "{mode}");
+            }
+            assert_eq!(done.total(), 1, "{mode}");
+            assert!(bus.is_closed());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emission_on_a_closed_bus_calls_nobody_and_says_so() {
+    for mode in MODES {
+        let bus = Bus::builder().dispatch(mode).build();
+        let gauge = Gauge::default();
+        let (old, new) = (gauge.clone(), gauge.clone());
+        bus.on_sync(move |_: &u32| drop(old.enter()));
+        assert!(bus.shutdown(SECOND).await.is_clean());
+        let report = bus.emit(1_u32).await;
+        assert!(report.is_closed() && report.is_empty() && !report.is_ok());
+        assert_eq!(report.failed(), 0);
+        let error = report.into_result().unwrap_err();
+        assert_eq!(error.to_string(), "the signal is closed: nobody was called");
+        // A type that the bus had not seen, without a signal and with one.
+        assert!(bus.emit(Other).await.is_closed());
+        bus.on_sync(move |_: &Other| drop(new.enter()));
+        assert!(bus.emit(Other).await.is_closed());
+        assert!(bus.signal::<u64>().is_closed());
+        assert!(bus.try_enqueue(1_u64).unwrap_err().is_closed());
+        assert_eq!(gauge.total(), 0, "{mode}");
+    }
+}
+
+#[test]
+fn a_blocking_thread_that_is_left_is_reported() {
+    for mode in MODES {
+        for abandoned in [false, true] {
+            // Dropped after the gate, so that a failing test does not wait for the thread.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let signal = Signal::<u32>::builder()
+                .dispatch(mode)
+                .on_failure(|_| {})
+                .build();
+            let (starts, started) = mpsc::channel();
+            let (go_on, gate) = mpsc::channel::<()>();
+            let gate = std::sync::Mutex::new(gate);
+            let listener = move |_| {
+                starts.send(()).unwrap();
+                gate.lock().unwrap().recv().unwrap();
+            };
+            signal.listen().key("disk").on_blocking(listener).unwrap();
+            runtime.block_on(async {
+                let mut emission = signal.emit(1);
+                assert!(poll_once(&mut emission).is_none());
+                while started.try_recv().is_err() {
+                    tokio::task::yield_now().await;
+                }
+                if abandoned {
+                    drop(emission);
+                    let left = signal.shutdown(Duration::from_millis(1)).await;
+                    assert_eq!(left.unfinished().len(), 1, "{mode}: {left}");
+                    assert_eq!(left.unfinished()[0].key(), Some("disk"));
+                } else {
+                    let waiting = signal.shutdown(Duration::from_millis(1));
+                    let (left, report) = tokio::join!(waiting, emission);
+                    assert_eq!(left.unfinished()[0].key(), Some("disk"), "{mode}");
+                    assert_eq!(report.count(Outcome::Cancelled), 1, "{mode}");
+                }
+                go_on.send(()).unwrap();
+                let left = signal.shutdown(60 * SECOND).await;
+                assert!(left.is_clean(), "{mode}: {left}");
+                assert_eq!(signal.metadata("disk").unwrap().running(), 0);
+            });
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tasks_of_the_runtime_return_to_their_base() {
+    let metrics = Handle::current().metrics();
+    let base = metrics.num_alive_tasks();
+    for mode in MODES {
+        let signal = Signal::<u32>::builder().dispatch(mode).buffer(100).build();
         for round in 0..200 {
-            for n in 0..100 {
-                let sub = signal.on(async |_| {});
-                if n % 10 == 0 {
-                    signal.emit(round).await;
-                    signal.try_enqueue(round).unwrap();
+            for n in 0..100_u32 {
+                let sub = signal.on(async move |_| {
+                    if n % 2 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                });
+                match n % 10 {
+                    8 => signal.try_enqueue(n).unwrap(),
+                    9 => signal.emit_detached(n).unwrap(),
+                    7 => drop(poll_once(&mut signal.emit(n))),
+                    _ => assert_eq!(signal.emit(n).await.delivered(), 1),
                 }
                 sub.remove();
             }
+            settle().await;
+            assert_eq!(metrics.num_alive_tasks(), base, "{mode}, round {round}");
+            assert_eq!(signal.len(), 0);
         }
-        assert!(signal.shutdown(SECOND * 60).await.is_clean());
-        while tasks() > base {
-            tokio::task::yield_now().await;
-        }
-        assert!(signal.is_empty(), "{setup:?}");
     }
 }

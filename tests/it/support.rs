@@ -1,12 +1,122 @@
-//! What several modules use.
+//! What several modules of tests share.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 
-use fanfare::{Dispatch, Event, Pool, SignalBuilder};
+use fanfare::{Dispatch, Event, Pool, Signal, SignalBuilder};
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Metadata, Subscriber};
+
+/// Every mode.
+pub(crate) const MODES: [Dispatch; 3] = [
+    Dispatch::Concurrent,
+    Dispatch::Parallel,
+    Dispatch::Sequential,
+];
+
+/// The modes in which two listeners of one emission may overlap.
+pub(crate) const OVERLAPPING: [Dispatch; 2] = [Dispatch::Concurrent, Dispatch::Parallel];
+
+/// A builder for each mode, without a pool and with one of 1 and one of 3.
+pub(crate) fn builders<E: Event>() -> Vec<(String, SignalBuilder<E>, Option<Pool>)> {
+    let mut all = Vec::new();
+    for mode in MODES {
+        for size in [0, 1, 3] {
+            let builder = Signal::<E>::builder().dispatch(mode);
+            let name = format!("{mode}, pool of {size}");
+            if size == 0 {
+                all.push((name, builder, None));
+            } else {
+                let pool = Pool::new(size);
+                all.push((name, builder.pool(pool.clone()), Some(pool)));
+            }
+        }
+    }
+    all
+}
+
+/// How many are inside now, and how many there were at most.
+#[derive(Clone, Default)]
+pub(crate) struct Gauge(Arc<(AtomicUsize, AtomicUsize, AtomicUsize)>);
+
+impl Gauge {
+    /// Counts one more until the guard is dropped.
+    pub(crate) fn enter(&self) -> Inside {
+        let now = self.0.0.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.1.fetch_max(now, Ordering::SeqCst);
+        self.0.2.fetch_add(1, Ordering::SeqCst);
+        Inside(self.clone())
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn peak(&self) -> usize {
+        self.0.1.load(Ordering::SeqCst)
+    }
+
+    /// How many there have been in all.
+    pub(crate) fn total(&self) -> usize {
+        self.0.2.load(Ordering::SeqCst)
+    }
+
+    /// Forgets the peak.
+    pub(crate) fn reset_peak(&self) {
+        self.0.1.store(self.now(), Ordering::SeqCst);
+    }
+}
+
+pub(crate) struct Inside(Gauge);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A list that listeners write to.
+#[derive(Clone, Debug)]
+pub(crate) struct Log<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Default for Log<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Log<T> {
+    pub(crate) fn push(&self, line: T) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn take(&self) -> Vec<T> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// Polls a future once, and says whether it was ready.
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    let mut cx = Context::from_waker(Waker::noop());
+    match std::pin::Pin::new(future).poll(&mut cx) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}
+
+/// Lets the tasks of a current-thread runtime run until they wait.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
 
 /// Every mode, without a pool and with pools of one and three.
 pub(crate) fn setups() -> Vec<Setup> {
@@ -54,15 +164,15 @@ impl Ledger {
 
 /// A subscriber that keeps events as lines: "WARN message key=value ..".
 #[derive(Clone, Default)]
-pub(crate) struct Log(Ledger);
+pub(crate) struct Captured(Ledger);
 
-impl Log {
+impl Captured {
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.take()
     }
 }
 
-impl Subscriber for Log {
+impl Subscriber for Captured {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
