@@ -155,8 +155,8 @@ impl<E: Event> Emission<E> {
                 return;
             }
         }
-        if let (Some(loan), Some(_)) = (&mut self.loan, &core.options.pool) {
-            // The listeners of this emission need permits, maybe of the very pool of the listener that waits for them.
+        if let Some(loan) = &mut self.loan {
+            // The listeners of this emission, or those of one that they make in turn, may need permits of the very pool of the listener that waits.
             loan.lend();
         }
         if let Some(ended) = self.watch.ended(core) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fanfare::{Dispatch, Outcome, Pool, Report, Signal};
+use fanfare::{Dispatch, Outcome, Pool, Report, Signal, WhenFull};
 use futures::FutureExt as _;
 use tokio::runtime::{Builder, Runtime};
 
@@ -221,4 +221,24 @@ fn a_detached_emission_that_loses_its_runtime_is_told() {
     });
     drop(first);
     assert_eq!(told.take(), ["`slow` cancelled: the runtime ended"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emission_by_way_of_a_signal_without_a_pool_finds_the_permit_of_the_listener_that_waits()
+{
+    let pool = Pool::builder(1).when_full(WhenFull::Reject).build();
+    let outer = on_pool(Dispatch::Sequential, &pool);
+    let between = Signal::<u8>::new();
+    let inner = Signal::<u64>::builder().pool(pool.clone()).build();
+    inner.on(async |_| {});
+    let to = inner.clone();
+    between.on(async move |_| {
+        let report = to.emit(1).await;
+        assert_eq!(report.delivered(), 1, "{report:?}");
+    });
+    outer.on(async move |_| {
+        assert!(between.emit(1).await.is_ok());
+    });
+    assert!(outer.emit(1).await.is_ok());
+    assert_eq!((pool.in_use(), pool.rejections()), (0, 0));
 }
