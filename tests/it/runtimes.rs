@@ -10,7 +10,7 @@ use fanfare::{Bus, Cause, Dispatch, DropReason, Outcome, Rejection, Signal};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
 
-use crate::support::{Gauge, Log, MODES, settle};
+use crate::support::{Gauge, Log, MODES, settle, yield_once};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -203,17 +203,7 @@ fn without_a_runtime_parallel_is_rejected_and_the_other_modes_work() {
             .on_failure(|_| {})
             .build();
         for _ in 0..3 {
-            signal.on(async |_| {
-                let mut yielded = false;
-                std::future::poll_fn(|cx| {
-                    if std::mem::replace(&mut yielded, true) {
-                        return std::task::Poll::Ready(());
-                    }
-                    cx.waker().wake_by_ref();
-                    std::task::Poll::Pending
-                })
-                .await;
-            });
+            signal.on(async |_| yield_once().await);
         }
         let report = futures::executor::block_on(signal.emit(1));
         if mode == Dispatch::Parallel {

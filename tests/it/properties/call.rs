@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::program::{Act, Change, End};
 use super::world::{CallRecord, Event, State, World};
+use crate::support::yield_once;
 
 /// How deep scripts nest emissions.
 const DEEPEST: usize = 2;
@@ -182,16 +183,4 @@ impl Drop for Call {
             self.panics("in the drop");
         }
     }
-}
-
-async fn yield_once() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
