@@ -114,25 +114,41 @@ fn listener_and_pool_options_refuse_nonsense_too() {
     assert_eq!(pool.size(), 3);
 }
 
+/// The line at which `refused` panics.
+fn line_of_panic(refused: fn()) -> usize {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    static LINE: AtomicUsize = AtomicUsize::new(0);
+    HOOK.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().name() == Some("refused") {
+                let location = panic.location().unwrap();
+                let here = location.file().ends_with("options.rs");
+                let line = if here { location.line() } else { 0 };
+                LINE.store(line as usize, Ordering::SeqCst);
+            } else {
+                default(panic);
+            }
+        }));
+    });
+    let thread = std::thread::Builder::new().name("refused".to_owned());
+    assert!(thread.spawn(refused).unwrap().join().is_err());
+    LINE.load(Ordering::SeqCst)
+}
+
 #[test]
 fn a_refusal_panics_at_the_line_of_the_caller() {
-    let line = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&line);
-    let thread = std::thread::Builder::new().name("refused".to_owned());
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() == Some("refused") {
-            let location = panic.location().unwrap();
-            assert!(location.file().ends_with("options.rs"), "{location}");
-            seen.store(location.line() as usize, Ordering::SeqCst);
-        } else {
-            default(panic);
-        }
-    }));
-    let refused = thread.spawn(|| Bus::builder().buffer(0).build()).unwrap();
-    let here = line!() as usize - 1;
-    assert!(refused.join().is_err());
-    assert_eq!(line.load(Ordering::SeqCst), here);
+    let first = line!() as usize + 2;
+    let refused: [fn(); 5] = [
+        || drop(Bus::builder().buffer(0).build()),
+        || drop(Signal::<u32>::builder().buffer(0).build()),
+        || drop(Pool::builder(0).build()),
+        || drop(Pool::new(0)),
+        || drop(Bus::new().on(async |_: &'static u32| {})),
+    ];
+    for (refused, line) in refused.into_iter().zip(first..) {
+        assert_eq!(line_of_panic(refused), line);
+    }
 }
 
 #[tokio::test(start_paused = true)]
