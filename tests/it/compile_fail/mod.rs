@@ -1,7 +1,8 @@
-//! What the compiler says to a person who has made a mistake: each message is pinned, and names the fix.
+//! What the compiler says to a person who has made a mistake: each message names the fix, and is pinned where its
+//! wording depends on nothing but the program. One that names a closure is worded by the length of the folder's path.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The compiler whose wording is pinned.
@@ -20,6 +21,12 @@ const FIXES: &[(&str, &str)] = &[
     ("returns_a_value", "return `()`, `Result<(), E>`"),
 ];
 
+/// The file with the message of a program, if it is pinned.
+fn pinned(program: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compile_fail");
+    Some(folder.join(format!("{program}.stderr"))).filter(|file| file.exists())
+}
+
 #[test]
 fn each_mistake_has_its_message() {
     let version = Command::new(std::env::var("RUSTC").unwrap_or("rustc".to_owned()))
@@ -28,16 +35,20 @@ fn each_mistake_has_its_message() {
         .unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
     if !version.contains(&format!("rustc {PINNED}")) {
-        // Another compiler words the same errors in its own way, and must still refuse, and name the fix.
-        return each_is_refused_and_told_the_fix();
+        // Another compiler words the same errors in its own way: it is held to the fixes alone.
+        return;
     }
     let cases = trybuild::TestCases::new();
-    for (program, _) in FIXES {
+    for (program, _) in FIXES
+        .iter()
+        .filter(|(program, _)| pinned(program).is_some())
+    {
         cases.compile_fail(format!("tests/it/compile_fail/{program}.rs"));
     }
 }
 
-/// Compiles each program in a crate of its own.
+/// Compiles each program in a crate of its own, with whichever compiler this is.
+#[test]
 fn each_is_refused_and_told_the_fix() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_fail");
@@ -68,10 +79,13 @@ fn each_is_refused_and_told_the_fix() {
 }
 
 #[test]
-fn each_message_names_the_fix() {
+fn each_pinned_message_names_the_fix() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compile_fail");
     for (program, fix) in FIXES {
-        let message = fs::read_to_string(folder.join(format!("{program}.stderr"))).unwrap();
+        let Some(file) = pinned(program) else {
+            continue;
+        };
+        let message = fs::read_to_string(file).unwrap();
         assert!(message.contains(fix), "{program}: no `{fix}` in\n{message}");
     }
     let programs = fs::read_dir(&folder).unwrap().filter(|file| {
