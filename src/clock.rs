@@ -26,6 +26,18 @@ impl Coarse {
         Self(1 + u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1))
     }
 
+    /// In whole seconds, for where space is dear. Zero is never here too.
+    pub(crate) fn to_seconds(self) -> u32 {
+        self.0.checked_sub(1).map_or(0, |millis| {
+            u32::try_from(millis / 1_000 + 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    pub(crate) fn of_seconds(seconds: u32) -> Self {
+        let since = u64::from(seconds).checked_sub(1);
+        Self(since.map_or(0, |seconds| seconds * 1_000 + 1))
+    }
+
     /// The time of day that this was, or `None` for never.
     pub(crate) fn to_system_time(self) -> Option<SystemTime> {
         let since = Duration::from_millis(self.0.checked_sub(1)?);
@@ -47,5 +59,8 @@ mod tests {
             .duration_since(then.to_system_time().unwrap())
             .unwrap_or_default();
         assert!(ago < Duration::from_secs(60));
+        let second = Coarse(61_999);
+        assert_eq!(Coarse::of_seconds(second.to_seconds()).0, 61_001);
+        assert_eq!(Coarse::of_seconds(Coarse(0).to_seconds()).0, 0);
     }
 }

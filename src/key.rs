@@ -29,7 +29,6 @@ impl std::borrow::Borrow<str> for Key {
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) id: u64,
-    pub(crate) signal_id: u64,
     pub(crate) signal: Arc<str>,
     pub(crate) key: Option<Key>,
     pub(crate) location: &'static Location<'static>,

@@ -54,7 +54,7 @@ pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
 pub use event::{Delivery, Event};
-pub use listener::{Kind, Listener};
+pub use listener::{Kind, Listener, Storage};
 pub use outcome::{
     Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report, ReportEntry, Skip,
     Verdict,

@@ -9,9 +9,9 @@ use super::map::Map;
 use crate::dispatch::{Core, Emit, Options};
 use crate::event::Event;
 use crate::outcome::Report;
-use crate::registry::Metadata;
+use crate::registry::{Home, Metadata};
 use crate::signal::{Description, Inner, Shutdown, Signal, shutdown};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// All signals of a service, found by event type. Cheap to clone; clones are the same bus.
 ///
@@ -51,8 +51,9 @@ pub struct Bus {
 struct Shared {
     signals: Map,
     options: Options,
-    /// Counts the events of types that have no signal, and speaks for them.
-    unknown: Arc<Core>,
+    /// Speaks for the types that have no signal.
+    unknown: Core,
+    unknown_events: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -77,7 +78,8 @@ impl Bus {
         Self {
             inner: Arc::new(Shared {
                 signals: Map::new(),
-                unknown: Arc::new(Core::new(name, "", options.clone())),
+                unknown: Core::new(&Arc::new(Home::new(name)), "", options.clone()),
+                unknown_events: AtomicU64::new(0),
                 options,
                 closed: AtomicBool::new(false),
             }),
@@ -114,11 +116,13 @@ impl Bus {
     /// # Performance
     ///
     /// [`Signal::emit`] and one look-up in a map, without a lock. A type that nobody has listened to makes no signal and allocates nothing.
+    #[inline]
     pub fn emit<E: Event>(&self, event: E) -> Emit<'_, E> {
-        match self.inner.signals.get() {
+        match self.inner.signals.find() {
             Some(signal) => signal.emit(event),
             None if self.is_closed() => Emit::nobody(Report::closed()),
             None => {
+                self.inner.unknown_events.fetch_add(1, Ordering::Relaxed);
                 self.inner.unknown.dead_event(std::any::type_name::<E>());
                 Emit::nobody(Report::default())
             }
@@ -234,7 +238,7 @@ impl Bus {
 
     /// How many events were emitted whose type no listener has ever been registered for. See [`Bus`](crate::Bus).
     pub fn unknown_events(&self) -> u64 {
-        self.inner.unknown.stats().dead()
+        self.inner.unknown_events.load(Ordering::Relaxed)
     }
 
     /// Removes every listener of every signal, and says how many there were. See [`Signal::clear`].

@@ -1,35 +1,62 @@
 //! The map from event types to signals.
 
 use std::any::TypeId;
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
+use std::sync::{Arc, OnceLock};
 
 use crate::event::Event;
 use crate::signal::{AnySignal, Inner, Signal};
 use crate::sync::Mutex;
 
-/// Signals by event type. Copied on write: reading takes no lock.
+/// How many chains there are. A bus has some tens of types, seldom some hundreds.
+const CHAINS: usize = 64;
+
+/// Signals by event type. Types are added and never taken out, so a signal that was found can be borrowed for as long as the bus: no lock, no guard and no count. Each chain is a
+/// list whose end is set once.
 pub(super) struct Map {
-    newest: ArcSwap<Signals>,
+    chains: Box<[OnceLock<Box<Node>>]>,
     /// Held by whoever adds a signal.
-    changing: Mutex<()>,
+    adding: Mutex<()>,
 }
 
-type Signals = HashMap<TypeId, Arc<dyn AnySignal>>;
+struct Node {
+    event: TypeId,
+    signal: Arc<dyn AnySignal>,
+    next: OnceLock<Box<Node>>,
+}
 
 impl Map {
     pub(super) fn new() -> Self {
         Self {
-            newest: ArcSwap::default(),
-            changing: Mutex::new(()),
+            chains: (0..CHAINS).map(|_| OnceLock::new()).collect(),
+            adding: Mutex::new(()),
         }
     }
 
+    /// The signal of this type, borrowed.
+    #[inline]
+    pub(super) fn find<E: Event>(&self) -> Option<&Inner<E>> {
+        self.node::<E>().ok()?.signal.as_any().downcast_ref()
+    }
+
     pub(super) fn get<E: Event>(&self) -> Option<Arc<Inner<E>>> {
-        let signal = Arc::clone(self.newest.load().get(&TypeId::of::<E>())?);
-        Some(downcast(signal))
+        let node = self.node::<E>().ok()?;
+        Some(downcast(Arc::clone(&node.signal)))
+    }
+
+    /// The node of this type, or the place where it is to be added.
+    #[inline]
+    fn node<E: Event>(&self) -> Result<&Node, &OnceLock<Box<Node>>> {
+        let event = TypeId::of::<E>();
+        let hash = BuildHasherDefault::<Folded>::default().hash_one(event);
+        let mut place = &self.chains[hash as usize % CHAINS];
+        while let Some(node) = place.get() {
+            if node.event == event {
+                return Ok(node);
+            }
+            place = &node.next;
+        }
+        Err(place)
     }
 
     /// The signal of this type, made if there is none.
@@ -37,20 +64,33 @@ impl Map {
         if let Some(signal) = self.get() {
             return signal;
         }
-        let _changing = self.changing.lock();
-        if let Some(signal) = self.get() {
-            return signal;
+        let _adding = self.adding.lock();
+        match self.node::<E>() {
+            Ok(node) => downcast(Arc::clone(&node.signal)),
+            Err(place) => {
+                let signal = make().inner;
+                let node = Node {
+                    event: TypeId::of::<E>(),
+                    signal: Arc::clone(&signal) as Arc<dyn AnySignal>,
+                    next: OnceLock::new(),
+                };
+                // Nobody else adds: this is the end of the chain still.
+                let _ = place.set(Box::new(node));
+                signal
+            }
         }
-        let inner = make().inner;
-        let mut signals = Signals::clone(&self.newest.load());
-        signals.insert(TypeId::of::<E>(), Arc::clone(&inner) as Arc<dyn AnySignal>);
-        self.newest.store(Arc::new(signals));
-        inner
     }
 
     /// Every signal, by name.
     pub(super) fn all(&self) -> Vec<Arc<dyn AnySignal>> {
-        let mut all: Vec<_> = self.newest.load().values().cloned().collect();
+        let mut all = Vec::new();
+        for chain in &self.chains {
+            let mut place = chain;
+            while let Some(node) = place.get() {
+                all.push(Arc::clone(&node.signal));
+                place = &node.next;
+            }
+        }
         all.sort_by(|a, b| a.core().name.cmp(&b.core().name));
         all
     }
@@ -58,7 +98,27 @@ impl Map {
 
 fn downcast<E: Event>(signal: Arc<dyn AnySignal>) -> Arc<Inner<E>> {
     signal
-        .as_any()
+        .into_any()
         .downcast()
         .expect("a signal is filed under its own event type")
+}
+
+/// A type's id is a hash already.
+#[derive(Default)]
+struct Folded(u64);
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 ^= id;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

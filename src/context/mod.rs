@@ -1,12 +1,12 @@
 //! What a listener runs in: which listeners called which, and the permit that the innermost one holds.
 //!
-//! While a listener is polled, a thread-local names its [`CallContext`]. Whatever the listener awaits in its own task finds it there: a nested
+//! While a listener is polled, a thread-local points to its [`Frame`]. Whatever the listener awaits in its own task finds it there: a nested
 //! emission (to give the permit back, and to know how deep it is), `removed()` (to not wait for its own caller), `enqueue` (to not wait for itself).
 
-mod call;
+mod frame;
 mod lease;
 mod without_permit;
 
-pub(crate) use call::{CallContext, current, enter};
+pub(crate) use frame::{Calls, Frame, Link, Outer, count_within, is_within, within};
 pub(crate) use lease::{Lease, Loan};
 pub use without_permit::{WithoutPermit, without_permit};

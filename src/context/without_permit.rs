@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::{Loan, current};
+use super::{Loan, within};
 
 /// Waits for `future` without holding the permit of the listener that awaits it.
 ///
@@ -68,7 +68,7 @@ impl<F: Future> Future for WithoutPermit<F> {
         let this = &mut *self;
         if !this.started {
             this.started = true;
-            let lease = current().and_then(|call| call.lease.clone());
+            let lease = within(|outer| outer.lease().cloned());
             this.loan = lease.map(Loan::new);
         }
         if this.output.is_none() {

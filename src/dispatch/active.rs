@@ -1,4 +1,4 @@
-//! The listeners of one emission that run.
+//! The listeners of one emission that run beyond their first poll, apart from the one in the emission's own place.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,36 +6,69 @@ use std::task::{Context, Poll};
 use futures_core::Stream as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::running::{Finished, Running};
+use super::running::{Finished, Parked};
 use super::tasks::Tasks;
+use crate::event::Event;
+
+/// So many are all polled whenever one may have moved, which costs less than to know which. Beyond, each has a waker of its own.
+const FEW: usize = 32;
 
 /// The listeners that have been started and have not finished.
-pub(super) enum Active {
+pub(super) enum Active<E: Event> {
     None,
-    Here(FuturesUnordered<Running>),
-    Tasks(Tasks),
+    Few(Few<E>),
+    Many(FuturesUnordered<Parked<E>>),
+    Tasks(Tasks<E>),
 }
 
-impl Active {
+pub(super) struct Few<E: Event> {
+    pub(super) parked: Vec<Parked<E>>,
+    /// Those before this place have been polled in this poll of the emission.
+    polled: usize,
+}
+
+impl<E: Event> Active<E> {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::None => true,
-            Self::Here(running) => running.is_empty(),
+            Self::Few(few) => few.parked.is_empty(),
+            Self::Many(many) => many.is_empty(),
             Self::Tasks(tasks) => tasks.is_empty(),
         }
     }
 
-    pub(super) fn here(&mut self) -> &mut FuturesUnordered<Running> {
-        if !matches!(self, Self::Here(_)) {
-            *self = Self::Here(FuturesUnordered::new());
-        }
-        match self {
-            Self::Here(running) => running,
-            _ => unreachable!("set above"),
+    /// A new poll of the emission begins.
+    pub(super) fn rewind(&mut self) {
+        if let Self::Few(few) = self {
+            few.polled = 0;
         }
     }
 
-    pub(super) fn tasks(&mut self) -> &mut Tasks {
+    /// Keeps a call that has been polled just now and has suspended.
+    pub(super) fn park(&mut self, call: Parked<E>) {
+        if let Self::None = self {
+            *self = Self::Few(Few {
+                parked: Vec::new(),
+                polled: 0,
+            });
+        }
+        match self {
+            Self::Few(few) if few.parked.len() < FEW => {
+                if few.polled == few.parked.len() {
+                    few.polled += 1;
+                }
+                few.parked.push(call);
+            }
+            Self::Few(few) => {
+                let parked = std::mem::take(&mut few.parked);
+                *self = Self::Many(parked.into_iter().chain([call]).collect());
+            }
+            Self::Many(many) => many.push(call),
+            Self::None | Self::Tasks(_) => unreachable!("calls run here, or all in tasks"),
+        }
+    }
+
+    pub(super) fn tasks(&mut self) -> &mut Tasks<E> {
         if !matches!(self, Self::Tasks(_)) {
             *self = Self::Tasks(Tasks::default());
         }
@@ -45,11 +78,29 @@ impl Active {
         }
     }
 
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished>> {
+    /// The next call that has ended. `None` if none runs.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<E>>> {
         match self {
             Self::None => Poll::Ready(None),
-            Self::Here(running) => Pin::new(running).poll_next(cx),
+            Self::Few(few) => few.poll_next(cx),
+            Self::Many(many) => Pin::new(many).poll_next(cx),
             Self::Tasks(tasks) => tasks.poll_next(cx),
         }
+    }
+}
+
+impl<E: Event> Few<E> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<E>>> {
+        while let Some(call) = self.parked.get_mut(self.polled) {
+            if let Poll::Ready(finished) = call.0.as_mut().poll_call(cx) {
+                self.parked.remove(self.polled);
+                return Poll::Ready(Some(finished));
+            }
+            self.polled += 1;
+        }
+        if self.parked.is_empty() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
     }
 }

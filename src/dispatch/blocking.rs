@@ -10,11 +10,11 @@ use tokio::task::JoinHandle;
 use super::running::Occupancy;
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
-use crate::context::{self, CallContext};
+use crate::context::{Frame, Link, Outer};
 use crate::event::Event;
-use crate::listener::{Blocked, Slot};
+use crate::listener::Blocked;
 use crate::outcome::{Cancellation, Cause, Flow, Rejection, ReportEntry, Skip, Verdict, catch};
-use crate::registry::Record;
+use crate::registry::Entry;
 use crate::sync::Mutex;
 
 /// Sends the call to the blocking pool. Mark and permit go with it and come back when the thread returns, also if nobody waits any more.
@@ -22,42 +22,76 @@ pub(super) fn start<E: Event>(
     core: &Arc<Core>,
     listener: &Blocked<E>,
     event: E,
-    context: Arc<CallContext>,
-    occupancy: Occupancy,
-) -> Result<Slot, Cause> {
+    outer: Option<Arc<Link>>,
+    occupancy: Occupancy<E>,
+) -> Result<impl Future<Output = Verdict> + Send + use<E>, Cause> {
     let handle = core.options.handle();
     let handle = handle.ok_or(Cause::Rejected(Rejection::NoRuntime))?;
     let call = Arc::new(Call {
         core: Arc::clone(core),
-        record: Arc::clone(&occupancy.record),
+        entry: Arc::clone(&occupancy.entry),
         state: Mutex::new(State::Awaited),
     });
     let (listener, on_thread) = (Arc::clone(listener), Arc::clone(&call));
     // Shutdown waits for the thread, also when the emission has ended.
-    let pass = Pass::of_queued(core);
+    let pass = Pass::of_begun(core);
+    let turn = Turn {
+        entry: Arc::clone(&occupancy.entry),
+        begun: false,
+    };
     let thread = handle.spawn_blocking(move || {
         // In this order: mark and permit are back before shutdown sees the thread gone.
         let (_pass, occupancy) = (pass, occupancy);
-        if !occupancy.record.claim() {
+        let record = &occupancy.entry.record;
+        if !turn.claim() {
             let spent = Verdict::not(Cause::Skipped(Skip::Spent));
             return on_thread.finish(spent, clock::now());
         }
         let started = clock::now();
-        occupancy.record.counters.called(started);
-        let verdict = {
-            let _entered = context::enter(context);
-            catch(|| listener(event))
-                .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)))
+        let outer = outer.as_ref().map_or(Outer::Nothing, Outer::Link);
+        let frame = Frame {
+            calls: record,
+            place: 0.into(),
+            lease: occupancy.lease.as_ref(),
+            pin: 0,
+            marked: true,
+            inside: true,
+            depth: outer.depth() + 1,
+            outer,
         };
+        let verdict = frame
+            .enter(|| catch(|| listener(event)))
+            .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));
         on_thread.finish(verdict, started);
     });
-    Ok(Slot::start(Blocking { thread, call }))
+    Ok(Blocking { thread, call })
+}
+
+/// A call that has not begun. Dropping it, because it was taken back from the queue or its budget was spent, says that it never did.
+struct Turn<E> {
+    entry: Arc<Entry<E>>,
+    begun: bool,
+}
+
+impl<E> Turn<E> {
+    fn claim(mut self) -> bool {
+        self.begun = self.entry.record.claim();
+        self.begun
+    }
+}
+
+impl<E> Drop for Turn<E> {
+    fn drop(&mut self) {
+        if !self.begun {
+            self.entry.record.not_called();
+        }
+    }
 }
 
 /// One call, shared by its thread and whoever waits for it.
-struct Call {
+struct Call<E> {
     core: Arc<Core>,
-    record: Arc<Record>,
+    entry: Arc<Entry<E>>,
     state: Mutex<State>,
 }
 
@@ -71,7 +105,7 @@ enum State {
     Abandoned,
 }
 
-impl Call {
+impl<E> Call<E> {
     /// The thread has come to the end of the call.
     fn finish(&self, verdict: Verdict, started: Instant) {
         let mut state = self.state.lock();
@@ -87,10 +121,10 @@ impl Call {
     fn tell_late(&self, verdict: &Verdict, started: Instant) {
         if let Flow::Not(cause) = &verdict.0 {
             if cause.outcome().is_failure() {
-                self.record.counters.not_done(cause);
+                self.entry.record.not_done(cause);
                 self.core.tell(&ReportEntry {
                     index: 0,
-                    who: Arc::clone(&self.record.identity),
+                    who: self.entry.record.identity(),
                     cause: cause.clone(),
                     duration: Some(clock::now().saturating_duration_since(started)),
                 });
@@ -100,12 +134,12 @@ impl Call {
 }
 
 /// Waits for a blocking thread. Dropping it takes a call that has not started back from the queue.
-struct Blocking {
+struct Blocking<E> {
     thread: JoinHandle<()>,
-    call: Arc<Call>,
+    call: Arc<Call<E>>,
 }
 
-impl Future for Blocking {
+impl<E> Future for Blocking<E> {
     type Output = Verdict;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
@@ -119,7 +153,7 @@ impl Future for Blocking {
     }
 }
 
-impl Drop for Blocking {
+impl<E> Drop for Blocking<E> {
     fn drop(&mut self) {
         let result = {
             let mut state = self.call.state.lock();

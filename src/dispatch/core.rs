@@ -1,19 +1,26 @@
 //! What all emissions of one signal share, whatever its event type.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
-use super::options::{DeadEvent, DeadEvents, Options};
+use super::options::{DeadEvent, DeadEvents, Dispatch, Options, Timing};
 use super::stats::{Counters, Stats};
 use super::voice::Voice;
+use crate::key::Key;
 use crate::outcome::{ReportEntry, catch};
-use crate::sync::{Ordering, unique_id};
+use crate::registry::{Home, Record};
 
 pub(crate) struct Core {
     pub(crate) id: u64,
     pub(crate) name: Arc<str>,
+    pub(crate) home: Arc<Home>,
+    /// Listeners run in the emitter's task, and nothing but them is to be looked at while they do.
+    pub(crate) plain: bool,
+    /// Every listener has a task of its own.
+    pub(crate) in_tasks: bool,
     pub(crate) event_type: &'static str,
     pub(crate) options: Options,
     pub(crate) gate: Gate,
@@ -24,10 +31,16 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(name: Arc<str>, event_type: &'static str, options: Options) -> Self {
+    pub(crate) fn new(home: &Arc<Home>, event_type: &'static str, options: Options) -> Self {
         Self {
-            id: unique_id(),
-            name,
+            id: home.id,
+            name: Arc::clone(&home.name),
+            home: Arc::clone(home),
+            plain: options.mode() != Dispatch::Parallel
+                && options.pool.is_none()
+                && options.token.is_none()
+                && options.timing == Timing::Auto,
+            in_tasks: options.mode() == Dispatch::Parallel,
             event_type,
             options,
             gate: Gate::default(),
@@ -38,7 +51,11 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.read(self.voice.suppressed())
+        if let Some(host) = self.home.host() {
+            host.settle();
+        }
+        self.counters
+            .read(&self.home.totals, self.voice.suppressed())
     }
 
     /// Tells whoever is to know that a listener did not succeed: all callbacks, or else the log.
@@ -64,12 +81,25 @@ impl Core {
 
     /// Nobody listened.
     pub(crate) fn dead_event(&self, event_type: &'static str) {
-        self.counters.dead.fetch_add(1, Ordering::Relaxed);
         let event = DeadEvent {
             signal: &self.name,
             event_type,
         };
         self.options.dead_events.apply(event, &self.voice);
+    }
+
+    /// A listener keeps the emitter's task for long, in sample after sample.
+    pub(crate) fn warn_of_long_polls(&self, record: &Record, poll: Duration) {
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                key = record.key().map(Key::as_str),
+                location = %record.location,
+                ?poll,
+                suppressed,
+                "the polls of a listener are regularly long, and those after it wait: consider `Dispatch::Parallel` or `on_blocking`"
+            );
+        }
     }
 
     /// Events of the buffer that will not be delivered.

@@ -1,55 +1,71 @@
-//! The state machine of one emission.
+//! One emission, from the call of `emit` to its report.
+//!
+//! An emission to plain listeners (no pool, no filter, no budget, in the emitter's task) is one pass over the list: `pass.rs`. Whatever needs more, from the listener on that does,
+//! takes the way of `course.rs`.
 
-use std::future::poll_fn;
+use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 
-use super::active::Active;
-use super::options::{Dispatch, OnError};
-use super::payload::Payload;
-use super::running::Finished;
-use super::start::{Common, Site, Start, Started, refused, why_skipped};
-use super::watch::{Ended, Watch};
+use super::course::More;
+use super::options::Timing;
+use super::running::Place;
+use super::watch::Ended;
 use super::{Core, Pass};
-use crate::clock;
-use crate::context::{self, Loan};
+use crate::clock::{self, Coarse};
+use crate::context::{Calls, Frame, Outer, within};
 use crate::event::Event;
-use crate::outcome::{Cancellation, Cause, Rejection, Report, ReportEntry, Skip, Tally, catch};
-use crate::pool::{Acquire, Permit};
-use crate::registry::{Entry, Record, Snapshot};
-use crate::sync::{Ordering, unique_id};
+use crate::listener::Payload;
+use crate::outcome::{Cancellation, Outcome, Report, Tally};
+use crate::registry::Borrowed;
+use crate::sync::Ordering;
+use crate::sync::shard::{self, Seat};
 
-/// One emission, from the call of `emit` to its report.
-///
-/// Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's permit, and the pass.
-pub(crate) struct Emission<E> {
-    active: Active,
-    permit: Option<Permit>,
-    acquire: Option<Acquire>,
-    loan: Option<Loan>,
-    phase: Phase,
-    /// The next listener to start, as an index into the snapshot.
-    next: usize,
-    /// The listener of `next`, whose filter has said yes, while it waits for a permit.
-    checked: Option<Arc<Entry<E>>>,
-    /// The emission has had its first permit.
-    admitted: bool,
-    /// No further listener is to start.
-    stopped: bool,
-    /// What it means if the emission is dropped.
-    if_dropped: Cancellation,
-    payload: Payload<E>,
-    tally: Tally,
-    watch: Watch,
-    snapshot: Arc<Snapshot<E>>,
-    site: Site,
-    _pass: Pass,
+/// One poll in so many, on each thread, reads the clock: for `last_called`, and to find listeners whose polls are long.
+const SAMPLE: u32 = 32;
+/// A poll that takes so long keeps other tasks of its thread waiting.
+pub(super) const LONG: Duration = Duration::from_millis(1);
+
+pin_project! {
+    /// One emission. Field order is drop order: the call in its own place first.
+    pub(crate) struct Emission<'a, E: Event> {
+        #[pin]
+        own: Place<E>,
+        state: State<'a, E>,
+    }
+
+    impl<E: Event> PinnedDrop for Emission<'_, E> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            this.state.dropped(this.own);
+        }
+    }
 }
 
-enum Phase {
+/// What an emission is beside the place of its first call that suspends.
+pub(super) struct State<'a, E: Event> {
+    pub(super) core: &'a Arc<Core>,
+    pub(super) version: Borrowed<E>,
+    pub(super) payload: Payload<E>,
+    /// The next listener to start, as an index into the version.
+    pub(super) next: usize,
+    pub(super) phase: Phase,
+    /// No further listener is to start.
+    pub(super) stopped: bool,
+    /// What it means if the emission is dropped.
+    if_dropped: Cancellation,
+    pub(super) tally: Tally,
+    /// What an emission that is one pass does not need.
+    pub(super) more: Option<Box<More<E>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
     New,
     Running,
     /// All listeners are done; the outer listener takes its permit back before it sees the report.
@@ -57,394 +73,255 @@ enum Phase {
     Finished,
 }
 
-impl<E: Event> Emission<E> {
-    pub(crate) fn new(core: &Arc<Core>, snapshot: Arc<Snapshot<E>>, event: E, pass: Pass) -> Self {
+impl<'a, E: Event> Emission<'a, E> {
+    #[inline]
+    pub(crate) fn new(core: &'a Arc<Core>, version: Borrowed<E>, event: E) -> Self {
         // Tasks share the event too, where a listener only borrows it.
-        let shares = snapshot.shares || core.options.mode() == Dispatch::Parallel;
+        let shares = version.shares || core.in_tasks;
+        let shares = shares && !version.entries.is_empty();
         Self {
-            active: Active::None,
-            permit: None,
-            acquire: None,
-            loan: None,
-            phase: Phase::New,
-            next: 0,
-            checked: None,
-            admitted: false,
-            stopped: false,
-            if_dropped: Cancellation::Dropped,
-            payload: Payload::new(event, shares && !snapshot.entries.is_empty()),
-            tally: Tally::default(),
-            watch: Watch::default(),
-            snapshot,
-            site: Site {
-                core: Arc::clone(core),
-                parent: None,
-                emission: 0,
+            own: Place::new(),
+            state: State {
+                core,
+                version,
+                payload: Payload::new(event, shares),
+                next: 0,
+                phase: Phase::New,
+                stopped: false,
+                if_dropped: Cancellation::Dropped,
+                tally: Tally::default(),
+                more: None,
             },
-            _pass: pass,
         }
+    }
+
+    /// One that was let in before, and that has a task of its own: only the end of the runtime drops it.
+    pub(crate) fn in_task(mut self, pass: Pass) -> Self {
+        self.state.if_dropped = Cancellation::RuntimeEnded;
+        self.state.more().pass = Some(pass);
+        self
     }
 
     pub(crate) fn set_deadline(&mut self, given: Duration) {
         // A deadline beyond the clock's range is none.
-        self.watch.deadline = clock::now().checked_add(given).map(|at| (at, given));
-    }
-
-    /// For an emission that has a task of its own: only the end of the runtime drops that.
-    pub(crate) fn run_in_task(mut self) -> impl Future<Output = Report> {
-        self.if_dropped = Cancellation::RuntimeEnded;
-        async move { poll_fn(|cx| self.poll(cx)).await }
+        let deadline = clock::now().checked_add(given).map(|at| (at, given));
+        self.state.more().watch.deadline = deadline;
     }
 
     pub(crate) fn set_token(&mut self, token: CancellationToken) {
-        self.watch.token = Some(token);
+        self.state.more().watch.token = Some(token);
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Report> {
-        loop {
-            match self.phase {
-                Phase::New => {
-                    self.phase = Phase::Running;
-                    self.begin();
-                }
-                Phase::Running => {
-                    if self.run(cx).is_pending() {
-                        // The listener that awaits this emission does not run meanwhile.
-                        if let Some(loan) = &mut self.loan {
-                            loan.lend();
-                        }
-                        return Poll::Pending;
-                    }
-                    self.close();
-                    self.phase = Phase::Returning;
-                }
-                Phase::Returning => {
-                    if let Some(loan) = &mut self.loan {
-                        ready!(loan.poll_return(cx));
-                    }
-                    self.phase = Phase::Finished;
-                    return Poll::Ready(self.tally.finish());
-                }
-                Phase::Finished => panic!("an emission was polled after it was ready"),
-            }
-        }
+    #[inline]
+    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
+        let this = self.project();
+        within(|outer| this.state.poll(this.own, outer, cx))
     }
+}
 
-    /// The first poll: finds the listener that this emission is made in, and refuses what may not begin.
-    fn begin(&mut self) {
-        let core = &self.site.core;
-        core.counters.emissions.fetch_add(1, Ordering::Relaxed);
-        if self.snapshot.entries.is_empty() {
-            core.dead_event(core.event_type);
-            return;
-        }
-        if self.snapshot.shares {
-            self.site.emission = unique_id();
-        }
-        self.site.parent = context::current();
-        if let Some(parent) = &self.site.parent {
-            self.loan = parent.lease.clone().map(Loan::new);
-            let limit = core.options.recursion_limit;
-            if parent.depth >= limit {
-                let mut path: Vec<&str> =
-                    parent.chain().map(|call| &*call.listener.signal).collect();
-                path.reverse();
-                path.push(&core.name);
-                let path = path.join(" -> ");
-                self.reject(&Rejection::RecursionLimit { limit, path });
-                return;
-            }
-        }
-        if let Some(loan) = &mut self.loan {
-            // The listeners of this emission, or those of one that they make in turn, may need permits of the very pool of the listener that waits.
-            loan.lend();
-        }
-        if let Some(ended) = self.watch.ended(core) {
-            self.cancel(ended);
-        }
-    }
-
-    /// Starts what may start and drives what is active, until all is done or nothing moves.
-    fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let snapshot = Arc::clone(&self.snapshot);
-        let mut common = Common::default();
-        loop {
-            while let Some(entry) = snapshot.entries.get(self.next) {
-                if self.stopped {
-                    self.skip_rest();
-                } else if self.must_wait(entry) || self.start(entry, cx, &mut common).is_pending() {
-                    break;
-                }
-            }
-            match self.active.poll_next(cx) {
-                Poll::Ready(Some(finished)) => self.settle(finished),
-                Poll::Ready(None) if self.next >= snapshot.entries.len() => return Poll::Ready(()),
-                _ => break,
-            }
-        }
-        // A permit that was kept for the next listener is not held while that waits for those before it.
-        self.permit = None;
-        let ended = ready!(self.watch.poll(cx, &self.site.core));
-        self.cancel(ended);
-        Poll::Ready(())
-    }
-
-    /// Whether those that are active must finish before this listener starts: the barrier of stages, and the order of `Sequential`.
-    fn must_wait(&self, entry: &Entry<E>) -> bool {
-        if self.active.is_empty() {
-            return false;
-        }
-        let started = &self.snapshot.entries[self.next - 1];
-        self.site.core.options.mode() == Dispatch::Sequential
-            || started.record.stage != entry.record.stage
-    }
-
-    /// Starts the next listener, or passes over it. Pending while it waits for a permit.
-    fn start(
+impl<E: Event> State<'_, E> {
+    #[inline]
+    fn poll(
         &mut self,
-        entry: &Arc<Entry<E>>,
+        mut own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
         cx: &mut Context<'_>,
-        common: &mut Common,
-    ) -> Poll<()> {
-        let index = self.next;
-        let checked = self.checked.take();
-        let (entry, removed) = entry.current_and_removed();
-        if removed || entry.record.is_spent() {
-            let cause = Cause::Skipped(why_skipped(&entry.record));
-            self.pass_over(&entry.record, cause);
-            return Poll::Ready(());
-        }
-        if !checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
-            if let Some(cause) = refused(entry, &self.payload) {
-                self.pass_over(&entry.record, cause);
-                return Poll::Ready(());
+    ) -> Poll<Report> {
+        let pinned = self.core.home.pins.pin();
+        let mut sampled = shard::tick(SAMPLE);
+        if self.phase == Phase::New {
+            if !self.may_begin() {
+                self.phase = Phase::Finished;
+                return Poll::Ready(Report::closed());
+            }
+            self.phase = Phase::Running;
+            sampled |= self.version.shards.begin(Seat::of_this_thread());
+            if self.is_plain(outer) && !sampled {
+                self.pass(own.as_mut(), outer, pinned.number(), cx);
+                if self.next == self.version.entries.len() && own.is_free() {
+                    return Poll::Ready(self.finish());
+                }
+            } else {
+                return self.poll_first(own, outer, pinned.number(), sampled, cx);
             }
         }
-        match self.poll_permit(cx) {
-            Poll::Pending => {
-                self.checked = Some(Arc::clone(entry));
+        self.poll_on(own, outer, pinned.number(), sampled, cx)
+    }
+
+    /// The first poll of an emission that needs more than a pass, or is looked at closely.
+    #[inline(never)]
+    fn poll_first(
+        &mut self,
+        mut own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        pin: u64,
+        sampled: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Report> {
+        if self.version.entries.is_empty() {
+            self.core.dead_event(self.core.event_type);
+            return Poll::Ready(self.finish());
+        }
+        if self.is_plain(outer) && !self.version.suspect.load(Ordering::Relaxed) {
+            // Not the listeners but the pass as a whole is timed.
+            let since = self.note_time();
+            self.pass(own.as_mut(), outer, pin, cx);
+            if clock::now().saturating_duration_since(since) >= LONG {
+                self.version.suspect.store(true, Ordering::Relaxed);
+            }
+        } else {
+            self.begin(outer);
+        }
+        self.poll_on(own, outer, pin, sampled, cx)
+    }
+
+    /// Goes on with what a pass has left, or what suspended in an earlier poll.
+    #[inline(never)]
+    fn poll_on(
+        &mut self,
+        mut own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        pin: u64,
+        sampled: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Report> {
+        if sampled || self.core.options.timing == Timing::On {
+            self.note_time();
+        }
+        if self.phase == Phase::Running {
+            let core = self.core;
+            let base = Frame {
+                calls: &**core,
+                place: Cell::new(0),
+                lease: None,
+                pin,
+                marked: false,
+                inside: self.is_inside(),
+                depth: outer.depth() + 1,
+                outer,
+            };
+            self.more().rewind(sampled);
+            if base
+                .enter(|| self.run(own.as_mut(), &base, cx))
+                .is_pending()
+            {
+                self.suspend();
                 return Poll::Pending;
             }
-            Poll::Ready(Err(full)) => self.reject(&full),
-            Poll::Ready(Ok(())) => {
-                self.next += 1;
-                if self.site.core.options.mode() == Dispatch::Parallel {
-                    self.spawn(index, entry);
-                } else {
-                    self.start_here(index, entry, cx, common);
-                }
-            }
+            self.more().permit = None;
+            self.count();
+            self.phase = Phase::Returning;
         }
-        Poll::Ready(())
+        if self.phase == Phase::Finished {
+            panic!("an emission was polled after it was ready");
+        }
+        if let Some(loan) = &mut self.more().loan {
+            ready!(loan.poll_return(cx));
+        }
+        self.phase = Phase::Finished;
+        Poll::Ready(self.tally.finish())
     }
 
-    fn start_here(
-        &mut self,
-        index: usize,
-        entry: &Arc<Entry<E>>,
-        cx: &mut Context<'_>,
-        common: &mut Common,
-    ) {
-        let started = Start {
-            site: &self.site,
-            index,
-            entry,
-            payload: &mut self.payload,
-            last: self.next == self.snapshot.entries.len(),
-            permit: &mut self.permit,
-            timed_from: None,
-            common,
+    /// Keeps what outlives this poll: the version, whose guard would be in the way of others, and the emission's place among those that shutdown waits for. The pin of this
+    /// poll is still held.
+    fn suspend(&mut self) {
+        let core = self.core;
+        let more = self.more();
+        // The listener that awaits this emission does not run meanwhile.
+        if let Some(loan) = &mut more.loan {
+            loan.lend();
         }
-        .run(cx);
-        match started {
-            Started::Finished(finished) => self.settle(finished),
-            Started::Suspended(running) => self.active.here().push(running),
+        if !std::mem::replace(&mut more.suspended, true) {
+            more.pass.get_or_insert_with(|| Pass::of_begun(core));
+            self.version = Borrowed::from_inner(Arc::clone(&self.version));
         }
     }
 
-    fn spawn(&mut self, index: usize, entry: &Arc<Entry<E>>) {
-        let record = &entry.record;
-        let Some(handle) = self.site.core.options.handle() else {
-            return self.fail(index, record, Cause::Rejected(Rejection::NoRuntime));
-        };
-        let owned = entry.callee.owns();
-        let last = self.next == self.snapshot.entries.len();
-        match catch(|| self.payload.split(owned, last)) {
-            Ok(payload) => {
-                let permit = self.permit.take();
-                let site = self.site.clone();
-                self.active
-                    .tasks()
-                    .spawn(&handle, site, index, Arc::clone(entry), payload, permit);
-            }
-            Err(message) => self.fail(index, record, Cause::Panicked(message)),
+    fn is_inside(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.pass.is_some())
+    }
+
+    /// Whether the signal is open, or the emission was let in before it closed.
+    #[inline]
+    fn may_begin(&self) -> bool {
+        !self.core.gate.is_closed() || self.is_inside()
+    }
+
+    /// Whether the listeners that are plain themselves can be called in one pass.
+    #[inline]
+    fn is_plain(&self, outer: Outer<'_>) -> bool {
+        self.core.plain
+            && self.more.is_none()
+            && !self.version.entries.is_empty()
+            && outer.lease().is_none()
+            && outer.depth() < self.core.options.recursion_limit
+    }
+
+    fn note_time(&self) -> clock::Instant {
+        let now = clock::now();
+        let seat = Seat::of_this_thread();
+        self.version.shards.note(seat, Coarse::at(now).0);
+        now
+    }
+
+    /// The end of an emission that was one pass.
+    #[inline]
+    fn finish(&mut self) -> Report {
+        self.count();
+        self.phase = Phase::Finished;
+        self.tally.finish()
+    }
+
+    #[inline]
+    fn count(&self) {
+        let counts = self.tally.counts();
+        let done = counts.of(Outcome::Done);
+        self.version
+            .shards
+            .done(Seat::of_this_thread(), done as u64);
+        if counts.total() > done {
+            self.core.counters.add_not_done(counts);
         }
     }
 
-    /// Takes a permit, if the signal has a pool: the first as the pool's policy says, further ones for as long as it takes. In `Parallel` only the
-    /// first is taken here; the tasks take theirs.
-    fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        let Some(pool) = &self.site.core.options.pool else {
-            return Poll::Ready(Ok(()));
-        };
-        let in_tasks = self.site.core.options.mode() == Dispatch::Parallel;
-        if self.permit.is_some() || (self.admitted && in_tasks) {
-            return Poll::Ready(Ok(()));
-        }
-        if self.acquire.is_none() {
-            self.permit = pool.try_acquire();
-        }
-        if self.permit.is_none() {
-            let admitted = self.admitted;
-            let acquire = self.acquire.get_or_insert_with(|| {
-                if admitted {
-                    pool.acquire()
-                } else {
-                    pool.admit()
-                }
-            });
-            let acquired = ready!(acquire.as_mut().poll(cx));
-            self.acquire = None;
-            match acquired {
-                Ok(permit) => self.permit = Some(permit),
-                Err(full) => {
-                    return Poll::Ready(Err(Rejection::PoolFull {
-                        size: full.size,
-                        waited: full.waited,
-                    }));
-                }
-            }
-        }
-        self.admitted = true;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<E> Emission<E> {
-    /// Counts what came of one call.
-    fn settle(&mut self, finished: Finished) {
-        match finished {
-            Finished::Done { stop } => {
-                self.tally.done();
-                self.stopped |= stop;
-            }
-            Finished::NotDone {
-                index,
-                record,
-                cause,
-                duration,
-            } => self.not_done(index, &record, cause, duration),
-        }
+    /// What a pass can do without. Made when it is first needed.
+    pub(super) fn more(&mut self) -> &mut More<E> {
+        self.more.get_or_insert_default()
     }
 
-    /// Passes over the next listener, and gives up the place in the queue that it may have: nobody looks there any more, and a permit that came
-    /// would be held for nothing.
-    fn pass_over(&mut self, record: &Record, cause: Cause) {
-        self.acquire = None;
-        self.next += 1;
-        self.fail(self.next - 1, record, cause);
-    }
-
-    fn fail(&mut self, index: usize, record: &Record, cause: Cause) {
-        self.not_done(index, record, cause, None);
-    }
-
-    fn not_done(
-        &mut self,
-        index: usize,
-        record: &Record,
-        cause: Cause,
-        duration: Option<Duration>,
-    ) {
-        record.counters.not_done(&cause);
-        let entry = ReportEntry {
-            index,
-            who: Arc::clone(&record.identity),
-            cause,
-            duration,
-        };
-        if entry.outcome().is_failure() {
-            self.site.core.tell(&entry);
-            self.stopped |= self.site.core.options.on_error == OnError::Stop;
-        }
-        self.tally.not_done(entry);
-    }
-
-    fn skip_rest(&mut self) {
-        self.rest(|record| {
-            Cause::Skipped(if record.is_removed() || record.is_spent() {
-                why_skipped(record)
-            } else {
-                Skip::Stopped
-            })
-        });
-    }
-
-    fn reject(&mut self, rejection: &Rejection) {
-        self.rest(|_| Cause::Rejected(rejection.clone()));
-    }
-
-    /// Passes over all listeners that have not started.
-    fn rest(&mut self, cause: impl Fn(&Record) -> Cause) {
-        self.acquire = None;
-        let snapshot = Arc::clone(&self.snapshot);
-        for (index, entry) in snapshot.entries.iter().enumerate().skip(self.next) {
-            let record = &entry.current().record;
-            self.fail(index, record, cause(record));
-        }
-        self.next = snapshot.entries.len();
-    }
-
-    /// Ends the emission early: drops the listeners that run, and passes over the rest.
-    fn cancel(&mut self, ended: Ended) {
-        match std::mem::replace(&mut self.active, Active::None) {
-            Active::None => {}
-            Active::Here(running) => {
-                for call in running {
-                    let cause = if call.is_blocking() {
-                        ended.cause()
-                    } else {
-                        ended.cause_of_running()
-                    };
-                    let (index, record) = (call.index, Arc::clone(&call.record));
-                    drop(call);
-                    self.fail(index, &record, cause);
-                }
-            }
-            Active::Tasks(tasks) => {
-                for (index, record) in tasks.cancel() {
-                    let blocking = record.kind == crate::listener::Kind::Blocking;
-                    let cause = if blocking {
-                        ended.cause()
-                    } else {
-                        ended.cause_of_running()
-                    };
-                    self.fail(index, &record, cause);
-                }
-            }
-        }
-        self.rest(|_| ended.cause());
-    }
-
-    /// Gives back what the emission holds, and counts it.
-    fn close(&mut self) {
-        self.permit = None;
-        self.site.core.counters.add(self.tally.counts());
-    }
-}
-
-impl<E> Drop for Emission<E> {
-    fn drop(&mut self) {
+    /// The emission is dropped.
+    #[inline]
+    fn dropped(&mut self, own: Pin<&mut Place<E>>) {
         if matches!(self.phase, Phase::New | Phase::Running) {
-            if matches!(self.phase, Phase::New) {
-                self.site
-                    .core
-                    .counters
-                    .emissions
-                    .fetch_add(1, Ordering::Relaxed);
-            }
-            self.cancel(Ended::Cancelled(self.if_dropped));
-            self.close();
+            self.abandon(own);
         }
+    }
+
+    #[cold]
+    fn abandon(&mut self, own: Pin<&mut Place<E>>) {
+        if self.phase == Phase::New {
+            if !self.may_begin() {
+                return;
+            }
+            self.version.shards.begin(Seat::of_this_thread());
+        }
+        self.cancel(own, Ended::Cancelled(self.if_dropped));
+        self.more().permit = None;
+        self.count();
+    }
+}
+
+impl Calls for Core {
+    fn listener(&self, _: usize) -> u64 {
+        // What runs between the calls is no listener's; no listener has this number.
+        0
+    }
+
+    fn signal(&self) -> u64 {
+        self.id
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
     }
 }

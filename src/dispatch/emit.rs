@@ -1,18 +1,21 @@
 //! The future that `emit` returns.
 
 use std::fmt;
-use std::future::Future;
-use std::marker::PhantomData;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 
-use super::Emission;
+use super::{Core, Emission, Pass};
 use crate::event::Event;
 use crate::outcome::Report;
+use crate::registry::Borrowed;
 
+pin_project! {
 /// The future of one emission. It resolves to a [`Report`] when every listener has finished.
 ///
 /// It holds the version of the registry that was newest when `emit` was called: poll it or drop it soon.
@@ -24,32 +27,32 @@ use crate::outcome::Report;
 /// finished stay finished: an emission that is tried again calls them again.
 #[must_use = "an emission does nothing unless it is awaited; `emit_detached` and `enqueue` run by themselves"]
 pub struct Emit<'a, E: Event> {
-    inner: Inner<E>,
-    _signal: PhantomData<&'a ()>,
+    #[pin]
+    to: To<'a, E>,
+}
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "boxing would cost every emission an allocation"
-)]
-enum Inner<E> {
-    /// Nobody is called.
-    Nobody(Option<Report>),
-    Somebody(Emission<E>),
+pin_project! {
+    #[project = Projected]
+    enum To<'a, E: Event> {
+        /// There is no signal.
+        Nobody { report: Option<Report> },
+        Somebody { #[pin] emission: Emission<'a, E> },
+    }
 }
 
-impl<E: Event> Emit<'_, E> {
+impl<'a, E: Event> Emit<'a, E> {
     pub(crate) fn nobody(report: Report) -> Self {
+        let report = Some(report);
         Self {
-            inner: Inner::Nobody(Some(report)),
-            _signal: PhantomData,
+            to: To::Nobody { report },
         }
     }
 
-    pub(crate) fn of(emission: Emission<E>) -> Self {
+    #[inline]
+    pub(crate) fn of(emission: Emission<'a, E>) -> Self {
         Self {
-            inner: Inner::Somebody(emission),
-            _signal: PhantomData,
+            to: To::Somebody { emission },
         }
     }
 
@@ -71,7 +74,7 @@ impl<E: Event> Emit<'_, E> {
     /// # }
     /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
-        if let Inner::Somebody(emission) = &mut self.inner {
+        if let To::Somebody { emission } = &mut self.to {
             emission.set_deadline(limit);
         }
         self
@@ -93,27 +96,25 @@ impl<E: Event> Emit<'_, E> {
     /// # }
     /// ```
     pub fn cancel_on(mut self, token: CancellationToken) -> Self {
-        if let Inner::Somebody(emission) = &mut self.inner {
+        if let To::Somebody { emission } = &mut self.to {
             emission.set_token(token);
         }
         self
     }
 }
 
-/// Nothing in it is pinned: listeners that suspend have a place of their own.
-impl<E: Event> Unpin for Emit<'_, E> {}
-
 impl<E: Event> Future for Emit<'_, E> {
     type Output = Report;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
-        match &mut self.inner {
-            Inner::Nobody(report) => Poll::Ready(
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
+        match self.project().to.project() {
+            Projected::Nobody { report } => Poll::Ready(
                 report
                     .take()
                     .expect("an emission is not polled after it was ready"),
             ),
-            Inner::Somebody(emission) => emission.poll(cx),
+            Projected::Somebody { emission } => emission.poll(cx),
         }
     }
 }
@@ -123,5 +124,38 @@ impl<E: Event> fmt::Debug for Emit<'_, E> {
         f.debug_struct("Emit")
             .field("event", &std::any::type_name::<E>())
             .finish_non_exhaustive()
+    }
+}
+
+/// An emission that was let in and has a task of its own.
+pub(crate) struct Detached<E: Event> {
+    core: Arc<Core>,
+    /// Taken by the first poll.
+    parts: Option<(Borrowed<E>, E, Pass)>,
+}
+
+impl<E: Event> Detached<E> {
+    pub(crate) fn new(core: &Arc<Core>, version: Borrowed<E>, event: E, pass: Pass) -> Self {
+        let parts = Some((version, event, pass));
+        Self {
+            core: Arc::clone(core),
+            parts,
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Report {
+        let core = Arc::clone(&self.core);
+        let (version, event, pass) = self.parts.take().expect("it runs once");
+        let mut emission = pin!(Emission::new(&core, version, event).in_task(pass));
+        poll_fn(|cx| emission.as_mut().poll(cx)).await
+    }
+}
+
+impl<E: Event> Drop for Detached<E> {
+    fn drop(&mut self) {
+        // The runtime has ended before the first poll: it is reported as any emission that is dropped.
+        if let Some((version, event, pass)) = self.parts.take() {
+            drop(Emission::new(&self.core, version, event).in_task(pass));
+        }
     }
 }

@@ -1,38 +1,47 @@
-//! Who is inside: the emissions of a signal that have begun and not ended, and whether more may begin.
+//! Who is inside: the emissions of a signal that go on beyond one poll, and whether more may begin.
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use super::Core;
-use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::context::{count_within, is_within};
+use crate::registry::{Before, Home};
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
 
 #[derive(Default)]
 pub(crate) struct Gate {
     inside: AtomicUsize,
     closed: AtomicBool,
-    /// Woken when an emission or a drain ends after the gate was closed.
-    pub(crate) left: Notify,
+    /// Who was polled when it was closed.
+    before: Mutex<Before>,
 }
 
 impl Gate {
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn close(&self) {
+    /// Lets no emission begin from here on. One that is in its first poll has not seen it; its pin is waited for.
+    pub(crate) fn close(&self, home: &Home) {
         self.closed.store(true, Ordering::SeqCst);
+        let before = home.renew_pin();
+        let old = std::mem::replace(&mut *self.before.lock(), before);
+        drop(old);
     }
 
-    pub(crate) fn inside(&self) -> usize {
-        self.inside.load(Ordering::SeqCst)
+    /// Whether the caller is in the middle of a poll that is waited for: the last of the others to leave wakes nobody then.
+    pub(crate) fn waits_for_caller(&self) -> bool {
+        let polled = self.before.lock().clone();
+        is_within(|seen| polled.has(seen.pin))
     }
 
-    fn leave(&self) {
-        self.inside.fetch_sub(1, Ordering::SeqCst);
-        if self.is_closed() {
-            self.left.notify_waiters();
-        }
+    /// Whether all that began has ended, but for what the caller is called by.
+    pub(crate) fn is_empty(&self, signal: u64) -> bool {
+        // In this order: whoever held a pin and goes on is inside before the pin is gone.
+        let polled = self.before.lock().clone();
+        polled.are_gone(|pin| count_within(|seen| seen.pin == pin))
+            && self.inside.load(Ordering::SeqCst)
+                <= count_within(|seen| seen.signal == signal && seen.inside)
     }
 }
 
@@ -45,12 +54,15 @@ impl Pass {
     /// The count goes up before the gate is looked at, and shutdown counts after it has closed it; both are `SeqCst`, so either this emission is
     /// refused or shutdown waits for it.
     pub(crate) fn enter(core: &Arc<Core>) -> Option<Self> {
-        let pass = Self::of_queued(core);
-        (!core.gate.is_closed()).then_some(pass)
+        if cfg!(fanfare_plant = "gate_before_count") && core.gate.is_closed() {
+            return None;
+        }
+        let pass = Self::of_begun(core);
+        (cfg!(fanfare_plant = "gate_before_count") || !core.gate.is_closed()).then_some(pass)
     }
 
-    /// For an event that was accepted before: a closed gate drains those.
-    pub(crate) fn of_queued(core: &Arc<Core>) -> Self {
+    /// For what was let in before: an event from the buffer, an emission that suspends while it holds its pin. A closed gate drains those.
+    pub(crate) fn of_begun(core: &Arc<Core>) -> Self {
         core.gate.inside.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(core))
     }
@@ -58,6 +70,9 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.0.gate.leave();
+        self.0.gate.inside.fetch_sub(1, Ordering::SeqCst);
+        if self.0.gate.is_closed() {
+            self.0.home.quiet.notify_waiters();
+        }
     }
 }

@@ -13,11 +13,12 @@
 mod active;
 mod blocking;
 mod core;
+mod course;
 mod emission;
 mod emit;
 mod gate;
 mod options;
-mod payload;
+mod pass;
 mod running;
 mod start;
 mod stats;
@@ -27,6 +28,7 @@ mod watch;
 
 pub(crate) use self::core::Core;
 pub(crate) use emission::Emission;
+pub(crate) use emit::Detached;
 pub use emit::Emit;
 pub(crate) use gate::Pass;
 pub(crate) use options::Options;

@@ -1,58 +1,48 @@
-//! One call of a listener while it runs.
+//! One call of a listener while it runs, and the place where it does.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
+
+use super::start::{Start, Started};
 use crate::clock::{self, Instant};
-use crate::context::{self, CallContext, Lease};
-use crate::listener::Slot;
-use crate::outcome::{Cause, Flow, catch};
+use crate::context::{Calls, Frame, Lease, Outer, within};
+use crate::event::Event;
+use crate::listener::{Kind, Slot, Step};
+use crate::outcome::{Cause, catch};
 use crate::pool::{Acquire, Permit};
-use crate::registry::Record;
+use crate::registry::{Entry, Record};
 
-/// The in-flight mark of a call that has not suspended; dropping it takes the mark back. Borrowed: most calls end where they began.
-pub(super) struct Mark<'a>(&'a Arc<Record>);
-
-impl<'a> Mark<'a> {
-    /// `None` if the listener was removed.
-    pub(super) fn set(record: &'a Arc<Record>) -> Option<Self> {
-        record.enter().then(|| Self(record))
-    }
-
-    /// The mark of a call that outlives this poll, with the permit that it runs on.
-    pub(super) fn keep(self, lease: Option<Arc<Lease>>) -> Occupancy {
-        let record = Arc::clone(self.0);
-        std::mem::forget(self);
-        Occupancy { record, lease }
-    }
-}
-
-impl Drop for Mark<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-/// That a listener is being called: its in-flight mark, and the permit that it runs on. Dropping it gives both back, in that order: whoever sees the
-/// permit free sees the mark gone.
-pub(super) struct Occupancy {
-    pub(super) record: Arc<Record>,
+/// That a listener is being called beyond the poll that it began in: its in-flight mark, and the permit that it runs on. Dropping it gives both back, in that order:
+/// whoever sees the permit free sees the mark gone.
+pub(super) struct Occupancy<E> {
+    pub(super) entry: Arc<Entry<E>>,
     pub(super) lease: Option<Arc<Lease>>,
 }
 
-impl Occupancy {
+impl<E> Occupancy<E> {
+    /// Called while the pin of the poll is held in which the call began.
+    pub(super) fn of(entry: &Arc<Entry<E>>, lease: Option<Arc<Lease>>) -> Self {
+        entry.record.enter();
+        Self {
+            entry: Arc::clone(entry),
+            lease,
+        }
+    }
+
     /// Ends the call and keeps its permit for the next one.
     pub(super) fn end(self) -> Option<Permit> {
         self.lease.as_ref().and_then(|lease| lease.end())
     }
 }
 
-impl Drop for Occupancy {
+impl<E> Drop for Occupancy<E> {
     fn drop(&mut self) {
-        self.record.leave();
+        self.entry.record.leave();
         if let Some(lease) = &self.lease {
             drop(lease.end());
         }
@@ -60,7 +50,7 @@ impl Drop for Occupancy {
 }
 
 /// What came of one call.
-pub(super) enum Finished {
+pub(super) enum Finished<E> {
     /// It succeeded.
     Done {
         /// No listener that has not started is to be called.
@@ -68,117 +58,254 @@ pub(super) enum Finished {
     },
     NotDone {
         index: usize,
-        record: Arc<Record>,
+        entry: Arc<Entry<E>>,
         cause: Cause,
         duration: Option<Duration>,
+        /// The listener was called.
+        called: bool,
     },
 }
 
-impl Finished {
+impl<E> Finished<E> {
     /// What came of the call of the listener at `index`, which began at `started` if that is known.
-    pub(super) fn new(
+    pub(super) fn called(
         index: usize,
-        record: &Arc<Record>,
-        flow: Flow,
+        entry: &Arc<Entry<E>>,
+        step: Step,
         started: Option<Instant>,
     ) -> Self {
-        match flow {
-            Flow::Done => Self::Done { stop: false },
-            Flow::Break => Self::Done { stop: true },
-            Flow::Not(cause) => Self::NotDone {
+        match step {
+            Step::Done => Self::Done { stop: false },
+            Step::Break => Self::Done { stop: true },
+            Step::Pending => unreachable!("a call that is pending has not finished"),
+            Step::Not(cause) => Self::NotDone {
                 index,
-                record: Arc::clone(record),
-                cause,
+                entry: Arc::clone(entry),
+                cause: *cause,
                 duration: started.map(|since| clock::now().saturating_duration_since(since)),
+                called: true,
             },
+        }
+    }
+
+    /// The listener was not called.
+    pub(super) fn not_called(index: usize, entry: &Arc<Entry<E>>, cause: Cause) -> Self {
+        Self::NotDone {
+            index,
+            entry: Arc::clone(entry),
+            cause,
+            duration: None,
+            called: false,
         }
     }
 }
 
-/// A call that has been started and has not finished. The future comes first: it is dropped before mark and permit go back.
-pub(super) struct Running {
+/// A call that has been started and has not finished; its future is in the slot beside it.
+pub(super) struct Running<E> {
     pub(super) index: usize,
-    pub(super) record: Arc<Record>,
-    pub(super) slot: Option<Slot>,
-    /// Absent for a blocking listener: its thread has the context, the mark and the permit until it returns.
-    pub(super) call: Option<(Arc<CallContext>, Occupancy)>,
+    pub(super) entry: Arc<Entry<E>>,
+    /// Absent for a blocking listener: its thread has the mark and the permit until it returns.
+    pub(super) occupancy: Option<Occupancy<E>>,
     pub(super) started: Option<Instant>,
     pub(super) taking: Option<Acquire>,
 }
 
-impl Running {
-    pub(super) fn is_blocking(&self) -> bool {
-        self.call.is_none()
+impl<E> Running<E> {
+    fn lease(&self) -> Option<&Arc<Lease>> {
+        self.occupancy.as_ref()?.lease.as_ref()
     }
 
-    /// Polls the listener with its context set; a panic ends the call.
-    pub(super) fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Finished> {
-        let _entered = match &self.call {
-            None => None,
-            Some((context, occupancy)) => {
-                if let Some(lease) = &occupancy.lease {
-                    ready!(lease.poll_may_run(cx, &mut self.taking));
-                }
-                Some(context::enter(Arc::clone(context)))
+    /// The frame of this call, in place of the emission's own.
+    fn frame<'a>(&'a self, base: &Frame<'a>) -> Frame<'a> {
+        Frame {
+            marked: self.occupancy.is_some(),
+            ..frame(&self.entry.record, self.lease(), base)
+        }
+    }
+}
+
+/// The frame of one call that begins, in place of that of its emission.
+pub(super) fn frame<'a>(
+    record: &'a Record,
+    lease: Option<&'a Arc<Lease>>,
+    base: &Frame<'a>,
+) -> Frame<'a> {
+    Frame {
+        calls: record,
+        place: 0.into(),
+        lease,
+        pin: base.pin,
+        marked: false,
+        inside: base.inside,
+        depth: base.depth,
+        outer: base.outer,
+    }
+}
+
+impl Calls for Record {
+    fn listener(&self, _: usize) -> u64 {
+        self.id
+    }
+
+    fn signal(&self) -> u64 {
+        self.home.id
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.home.name
+    }
+}
+
+pin_project! {
+    /// A place for one call at a time: its future, and what is known about it while it runs.
+    pub(super) struct Place<E> {
+        #[pin]
+        slot: Slot,
+        running: Option<Running<E>>,
+    }
+
+    impl<E> PinnedDrop for Place<E> {
+        fn drop(this: Pin<&mut Self>) {
+            let _ = this.cancel();
+        }
+    }
+}
+
+impl<E> Place<E> {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self {
+            slot: Slot::new(),
+            running: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.running.is_none()
+    }
+
+    #[inline]
+    pub(super) fn slot(self: Pin<&mut Self>) -> Pin<&mut Slot> {
+        self.project().slot
+    }
+
+    /// Keeps the call whose future has suspended in the slot.
+    pub(super) fn keep(self: Pin<&mut Self>, running: Running<E>) {
+        *self.project().running = Some(running);
+    }
+
+    /// Ends the call that runs here, if one does: drops its future, then gives back what it holds. Says whose it was.
+    pub(super) fn cancel(self: Pin<&mut Self>) -> Option<(usize, Arc<Entry<E>>)> {
+        let this = self.project();
+        let running = this.running.take()?;
+        let dropped = within(|outer| {
+            let base = Frame {
+                calls: &running.entry.record,
+                place: 0.into(),
+                lease: None,
+                pin: 0,
+                marked: true,
+                inside: true,
+                depth: outer.depth() + 1,
+                outer,
+            };
+            running.frame(&base).enter(|| clear(this.slot))
+        });
+        if let Some(message) = dropped {
+            // A call that is dropped has been reported as cancelled already, so a panic in the drop of its future can only be counted.
+            let cause = Cause::Panicked(message);
+            running.entry.record.not_done(&cause);
+            let listener = running.entry.record.identity();
+            tracing::error!(%listener, %cause, "a cancelled listener panicked while it was dropped");
+        }
+        Some((running.index, Arc::clone(&running.entry)))
+    }
+}
+
+impl<E: Event> Place<E> {
+    /// Begins a call here. What came of it, or `None` if it has suspended and stays.
+    pub(super) fn start(
+        mut self: Pin<&mut Self>,
+        start: Start<'_, E>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) -> Option<Finished<E>> {
+        match start.run(self.as_mut().slot(), base, cx) {
+            Started::Finished(finished) => Some(finished),
+            Started::Suspended(running) => {
+                self.keep(running);
+                None
             }
-        };
-        let Poll::Ready(flow) = poll_slot(&mut self.slot, cx) else {
-            self.suspend();
-            return Poll::Pending;
-        };
-        Poll::Ready(Finished::new(self.index, &self.record, flow, self.started))
+        }
     }
 
-    fn suspend(&self) {
-        if let Some((_, occupancy)) = &self.call {
-            if let Some(lease) = &occupancy.lease {
+    /// Polls the call that runs here, in the frame of its emission, which the poller has entered. A panic ends the call.
+    pub(super) fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<E>> {
+        let this = self.project();
+        let running = this.running.as_mut();
+        let running = running.expect("a call is not polled after it finished");
+        let mut taking = running.taking.take();
+        if let Some(lease) = running.lease() {
+            if lease.poll_may_run(cx, &mut taking).is_pending() {
+                running.taking = taking;
+                return Poll::Pending;
+            }
+        }
+        let step = within(|outer| {
+            let Outer::Frame(base) = outer else {
+                unreachable!("a call is polled by its emission");
+            };
+            running.frame(base).enter(|| poll_slot(this.slot, cx))
+        });
+        if matches!(step, Step::Pending) {
+            if let Some(lease) = running.lease() {
                 lease.suspend();
             }
+            return Poll::Pending;
         }
+        let running = this.running.take().expect("looked at above");
+        let (index, started) = (running.index, running.started);
+        Poll::Ready(Finished::called(index, &running.entry, step, started))
     }
 }
 
-/// Polls the future of a call, and drops it when the call has ended; a panic in either ends the call.
-pub(super) fn poll_slot(slot: &mut Option<Slot>, cx: &mut Context<'_>) -> Poll<Flow> {
-    let future = slot
-        .as_mut()
-        .expect("a call is not polled after it finished");
-    let flow = match catch(|| future.poll(cx)) {
-        Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(verdict)) => verdict.0,
-        Err(message) => Flow::Not(Cause::Panicked(message)),
-    };
-    Poll::Ready(drop_future(slot).unwrap_or(flow))
-}
-
-/// Drops the future. A panic in its drop makes the call a panicked one.
-fn drop_future(slot: &mut Option<Slot>) -> Option<Flow> {
-    let slot = slot.take()?;
-    let panicked = catch(|| drop(slot)).err()?;
-    Some(Flow::Not(Cause::Panicked(panicked)))
-}
-
-impl Future for Running {
-    type Output = Finished;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished> {
-        self.poll_call(cx)
+/// Polls the future of a call; a panic ends the call.
+pub(super) fn poll_slot(mut slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step {
+    match catch(|| slot.as_mut().poll(cx)) {
+        Ok(step) => step,
+        Err(message) => end_panicked(slot, message),
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.slot.is_none() {
-            return;
-        }
-        // A call that is dropped has been reported as cancelled already, so a panic in the drop of its future can only be counted.
-        let _entered = self
-            .call
-            .as_ref()
-            .map(|(context, _)| context::enter(Arc::clone(context)));
-        if let Some(Flow::Not(cause)) = drop_future(&mut self.slot) {
-            self.record.counters.not_done(&cause);
-            tracing::error!(listener = %self.record.identity, %cause, "a cancelled listener panicked while it was dropped");
-        }
+/// Empties the slot of a call that has panicked.
+#[cold]
+pub(super) fn end_panicked(slot: Pin<&mut Slot>, message: Arc<str>) -> Step {
+    // What its drop may have to say in a second panic is less than what the first said.
+    let _ = clear(slot);
+    Step::panicked(message)
+}
+
+/// Drops what is in the slot. The message of the panic, if that panics.
+fn clear(slot: Pin<&mut Slot>) -> Option<Arc<str>> {
+    catch(|| slot.clear()).err()
+}
+
+/// What a call that ends early is to its emission.
+pub(super) fn is_blocking<E>(entry: &Entry<E>) -> bool
+where
+    E: Event,
+{
+    entry.callee.kind() == Kind::Blocking
+}
+
+/// A call that has a place of its own.
+pub(super) struct Parked<E: Event>(pub(super) Pin<Box<Place<E>>>);
+
+impl<E: Event> Future for Parked<E> {
+    type Output = Finished<E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<E>> {
+        self.0.as_mut().poll_call(cx)
     }
 }

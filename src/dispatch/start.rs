@@ -1,37 +1,29 @@
-//! Starting one call: the checks and claims before it, in their one order, and the call itself.
+//! Making one call with all that may stand before it: the last looks, the claim, the permit, and the call itself.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use super::options::Timing;
-use super::payload::Payload;
-use super::running::{Finished, Mark, Running, poll_slot};
+use super::running::{Finished, Occupancy, Running, end_panicked, frame, poll_slot};
 use super::{Core, blocking};
 use crate::clock::{self, Instant};
-use crate::context::{self, CallContext, Lease};
-use crate::event::{Delivery, Event};
-use crate::listener::{Blocked, Callee, Slot};
-use crate::outcome::{Cause, Flow, Skip, Verdict, catch};
+use crate::context::{Frame, Lease};
+use crate::event::Event;
+use crate::listener::{Blocked, Call, Payload, Slot, Step};
+use crate::outcome::{Cause, Skip, catch};
 use crate::pool::Permit;
 use crate::registry::{Entry, Record};
 
-/// Where a call comes from. The same for all calls of an emission.
-#[derive(Clone)]
-pub(super) struct Site {
-    pub(super) core: Arc<Core>,
-    pub(super) parent: Option<Arc<CallContext>>,
-    pub(super) emission: u64,
-}
-
 /// How far a call came in its first poll.
-pub(super) enum Started {
-    Finished(Finished),
-    Suspended(Running),
+pub(super) enum Started<E> {
+    Finished(Finished<E>),
+    Suspended(Running<E>),
 }
 
-/// One call that is about to be made.
-pub(super) struct Start<'a, E> {
-    pub(super) site: &'a Site,
+/// One call that is about to be made, by an emission that is pinned.
+pub(super) struct Start<'a, E: Event> {
+    pub(super) core: &'a Arc<Core>,
     pub(super) index: usize,
     pub(super) entry: &'a Arc<Entry<E>>,
     pub(super) payload: &'a mut Payload<E>,
@@ -40,146 +32,139 @@ pub(super) struct Start<'a, E> {
     /// The permit for the call. Put back if the call finishes at once.
     pub(super) permit: &'a mut Option<Permit>,
     pub(super) timed_from: Option<Instant>,
-    pub(super) common: &'a mut Common,
-}
-
-/// What the calls that begin in one poll of their emission have in common.
-#[derive(Default)]
-pub(super) struct Common {
-    /// One reading of the clock, taken when the first call needs it.
-    called_at: Option<Instant>,
-    /// The context of a call that has ended, for the next one.
-    context: Option<Arc<CallContext>>,
 }
 
 impl<E: Event> Start<'_, E> {
-    /// Marks, claims and calls the listener, and polls it once.
-    pub(super) fn run(mut self, cx: &mut Context<'_>) -> Started {
-        let Some((entry, mark)) = enter(self.entry) else {
-            let entry = self.entry.current();
-            return self.refuse(entry, Cause::Skipped(why_skipped(&entry.record)));
-        };
+    /// Claims and calls the listener, and polls it once.
+    pub(super) fn run(
+        self,
+        mut slot: Pin<&mut Slot>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) -> Started<E> {
+        let (entry, removed) = self.entry.current_and_removed();
         if !Arc::ptr_eq(entry, self.entry) {
             // It took the place of the one that was looked at, a moment ago.
+            called_instead(self.entry, entry);
             if let Some(cause) = refused(entry, self.payload) {
                 return self.refuse(entry, cause);
             }
         }
-        if let Callee::Blocking(listener) = &entry.callee {
-            return self.run_blocking(entry, listener, mark);
+        if removed {
+            return self.refuse(entry, Cause::Skipped(why_skipped(&entry.record)));
+        }
+        if let Some(listener) = entry.callee.blocked() {
+            return self.run_blocking(entry, listener, slot, base, cx);
         }
         // The claim is the last step before the call. A blocking listener claims on its thread.
         if !entry.record.claim() {
             return self.refuse(entry, Cause::Skipped(Skip::Spent));
         }
         let started = self.started();
-        let now = started.unwrap_or_else(|| *self.common.called_at.get_or_insert_with(clock::now));
-        entry.record.counters.called(now);
         let lease = self.permit.take().map(Lease::new);
-        let entered = context::enter(self.context(&entry.record, lease.clone()));
-        let (mut slot, mut taking) = (None, None);
-        let first = match catch(|| call(self.site, entry, self.payload, self.last)) {
-            Ok(Called::Done(verdict)) => Poll::Ready(verdict.0),
-            Ok(Called::Future(future)) => {
-                slot = Some(future);
-                match &lease {
-                    // The closure itself has lent its permit out, and there was none when it wanted it back.
-                    Some(lease) if lease.poll_may_run(cx, &mut taking).is_pending() => {
-                        Poll::Pending
+        let mut taking = None;
+        let step = frame(&entry.record, lease.as_ref(), base).enter(|| {
+            let (payload, last) = (&mut *self.payload, self.last);
+            // The closure itself may lend its permit out, and have none when it is done; its future is polled with one only.
+            let put_only = lease.is_some();
+            let now = if put_only { None } else { Some(&mut *cx) };
+            let call = || {
+                let call = Call { payload, last };
+                entry.callee.call(call, slot.as_mut(), now)
+            };
+            let step = match catch(call) {
+                Ok(step) => step,
+                Err(message) => return end_panicked(slot.as_mut(), message),
+            };
+            match &lease {
+                Some(lease) if matches!(step, Step::Pending) => {
+                    if lease.poll_may_run(cx, &mut taking).is_pending() {
+                        return Step::Pending;
                     }
-                    _ => poll_slot(&mut slot, cx),
+                    poll_slot(slot.as_mut(), cx)
                 }
+                _ => step,
             }
-            Err(message) => Poll::Ready(Flow::Not(Cause::Panicked(message))),
-        };
-        let context = entered.leave();
-        match first {
-            Poll::Ready(flow) => {
-                *self.permit = lease.and_then(|lease| lease.end());
-                self.common.context = Some(context);
-                Started::Finished(Finished::new(self.index, &entry.record, flow, started))
-            }
-            Poll::Pending => {
-                if let Some(lease) = &lease {
-                    lease.suspend();
-                }
-                Started::Suspended(Running {
-                    index: self.index,
-                    record: Arc::clone(&entry.record),
-                    slot,
-                    call: Some((context, mark.keep(lease))),
-                    started: started.or_else(|| Some(clock::now())),
-                    taking,
-                })
-            }
+        });
+        if !matches!(step, Step::Pending) {
+            *self.permit = lease.and_then(|lease| lease.end());
+            return Started::Finished(Finished::called(self.index, entry, step, started));
         }
+        let occupancy = Occupancy::of(entry, lease);
+        if let Some(lease) = &occupancy.lease {
+            lease.suspend();
+        }
+        Started::Suspended(Running {
+            index: self.index,
+            entry: Arc::clone(entry),
+            occupancy: Some(occupancy),
+            started: started.or_else(|| Some(clock::now())),
+            taking,
+        })
     }
 
     /// Sends the call to the blocking pool.
-    fn run_blocking(mut self, entry: &Entry<E>, listener: &Blocked<E>, mark: Mark<'_>) -> Started {
+    fn run_blocking(
+        self,
+        entry: &Arc<Entry<E>>,
+        listener: &Blocked<E>,
+        slot: Pin<&mut Slot>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) -> Started<E> {
         let started = self.started();
-        let lease = self.permit.take().map(Lease::new);
-        let context = self.context(&entry.record, lease.clone());
-        let occupancy = mark.keep(lease);
-        let not_started = |cause| {
-            let flow = Flow::Not(cause);
-            Started::Finished(Finished::new(self.index, &entry.record, flow, started))
+        let occupancy = Occupancy::of(entry, self.permit.take().map(Lease::new));
+        let not_done = |cause| {
+            let step = Step::not(cause);
+            Started::Finished(Finished::called(self.index, entry, step, started))
         };
         // The event's `Clone` is user code.
         let event = match catch(|| self.payload.own(self.last)) {
             Ok(event) => event,
             Err(message) => {
                 *self.permit = occupancy.end();
-                return not_started(Cause::Panicked(message));
+                return not_done(Cause::Panicked(message));
             }
         };
-        match blocking::start(&self.site.core, listener, event, context, occupancy) {
-            Ok(slot) => Started::Suspended(Running {
+        let outer = base.outer.to_link();
+        let thread = match blocking::start(self.core, listener, event, outer, occupancy) {
+            Ok(thread) => thread,
+            Err(cause) => {
+                return Started::Finished(Finished::not_called(self.index, entry, cause));
+            }
+        };
+        match slot.start(thread, Some(cx)) {
+            Step::Pending => Started::Suspended(Running {
                 index: self.index,
-                record: Arc::clone(&entry.record),
-                slot: Some(slot),
-                call: None,
+                entry: Arc::clone(entry),
+                occupancy: None,
                 started: started.or_else(|| Some(clock::now())),
                 taking: None,
             }),
-            Err(cause) => not_started(cause),
+            step => Started::Finished(Finished::called(self.index, entry, step, started)),
         }
     }
 
     /// When the call began, if it is timed from its start.
     fn started(&self) -> Option<Instant> {
-        let timing = self.site.core.options.timing == Timing::On;
+        let timing = self.core.options.timing == Timing::On;
         self.timed_from.or_else(|| timing.then(clock::now))
     }
 
-    fn context(&mut self, record: &Record, lease: Option<Arc<Lease>>) -> Arc<CallContext> {
-        let listener = Arc::clone(&record.identity);
-        if let Some(mut before) = self.common.context.take() {
-            // Something that the call before has started may still be inside it: that keeps its context.
-            if let Some(context) = Arc::get_mut(&mut before) {
-                context.listener = listener;
-                context.lease = lease;
-                return before;
-            }
-        }
-        let parent = &self.site.parent;
-        Arc::new(CallContext {
-            listener,
-            lease,
-            depth: parent.as_ref().map_or(0, |parent| parent.depth) + 1,
-            parent: parent.clone(),
-        })
+    fn refuse(&self, entry: &Arc<Entry<E>>, cause: Cause) -> Started<E> {
+        Started::Finished(Finished::not_called(self.index, entry, cause))
     }
+}
 
-    fn refuse(&self, entry: &Entry<E>, cause: Cause) -> Started {
-        let flow = Flow::Not(cause);
-        Started::Finished(Finished::new(self.index, &entry.record, flow, None))
-    }
+/// An emission that was to call `before` calls `after`, which has taken its place.
+pub(super) fn called_instead<E>(before: &Entry<E>, after: &Entry<E>) {
+    before.record.not_called();
+    after.record.called_instead();
 }
 
 /// Why the listener's filter keeps it from being called, if it does.
 pub(super) fn refused<E: Event>(entry: &Entry<E>, payload: &Payload<E>) -> Option<Cause> {
-    let filter = entry.filter.as_ref()?;
+    let filter = entry.filter()?;
     match catch(|| filter(payload.borrow())) {
         Ok(true) => None,
         Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
@@ -193,44 +178,5 @@ pub(super) fn why_skipped(record: &Record) -> Skip {
         Skip::Spent
     } else {
         Skip::Removed
-    }
-}
-
-/// Marks a call of the entry, or of the one that has taken its place. `None` if it was removed.
-fn enter<E>(entry: &Arc<Entry<E>>) -> Option<(&Arc<Entry<E>>, Mark<'_>)> {
-    let mut entry = entry.current();
-    loop {
-        if let Some(mark) = Mark::set(&entry.record) {
-            return Some((entry, mark));
-        }
-        // Removed: by a replacement, whose successor is known by now, or for good.
-        let current = entry.current();
-        if Arc::ptr_eq(current, entry) {
-            return None;
-        }
-        entry = current;
-    }
-}
-
-enum Called {
-    Done(Verdict),
-    Future(Slot),
-}
-
-/// Calls the listener with the event in the form that it takes. Runs user code: the closure, and the event's `Clone`.
-fn call<E: Event>(site: &Site, entry: &Entry<E>, payload: &mut Payload<E>, last: bool) -> Called {
-    match &entry.callee {
-        Callee::Owned(listener) => Called::Future(listener(payload.own(last))),
-        Callee::Shared(listener) => Called::Future(listener(payload.share())),
-        Callee::Borrowed(listener) => Called::Done(listener(payload.borrow())),
-        Callee::Service(listener) => {
-            let identity = Arc::clone(&entry.record.identity);
-            Called::Future(listener(Delivery::first(
-                payload.share(),
-                site.emission,
-                identity,
-            )))
-        }
-        Callee::Blocking(_) => unreachable!("blocking listeners are started on their own pool"),
     }
 }

@@ -1,6 +1,7 @@
 //! What a signal has done.
 
 use crate::outcome::{Counts, Outcome};
+use crate::registry::Totals;
 use crate::sync::{AtomicU64, Ordering};
 
 /// What a signal has done since it was made. Counts are exact; each is read by itself.
@@ -26,6 +27,7 @@ pub struct Stats {
     pub(crate) dropped: u64,
     pub(crate) refused: u64,
     pub(crate) suppressed: u64,
+    pub(crate) registrations: u64,
     pub(crate) outcomes: [u64; Outcome::ALL.len()],
 }
 
@@ -60,6 +62,11 @@ impl Stats {
         self.refused
     }
 
+    /// Listeners that have been registered, removed and replaced ones included. See [`Stats`](crate::Stats).
+    pub fn registrations(&self) -> u64 {
+        self.registrations
+    }
+
     /// Log lines about failures that the rate limit held back. See [`Stats`](crate::Stats).
     pub fn suppressed(&self) -> u64 {
         self.suppressed
@@ -69,17 +76,16 @@ impl Stats {
 /// The counters behind [`Stats`].
 #[derive(Default)]
 pub(crate) struct Counters {
-    pub(crate) emissions: AtomicU64,
-    pub(crate) dead: AtomicU64,
     pub(crate) enqueued: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// How many calls had each outcome but `Done`, which the registry counts.
     outcomes: [AtomicU64; Outcome::ALL.len()],
 }
 
 impl Counters {
-    pub(crate) fn add(&self, counts: Counts) {
-        for outcome in Outcome::ALL {
+    pub(crate) fn add_not_done(&self, counts: Counts) {
+        for outcome in Outcome::ALL.into_iter().skip(1) {
             let count = counts.of(outcome);
             if count > 0 {
                 self.outcomes[outcome as usize].fetch_add(count as u64, Ordering::Relaxed);
@@ -87,16 +93,19 @@ impl Counters {
         }
     }
 
-    pub(crate) fn read(&self, suppressed: u64) -> Stats {
+    pub(crate) fn read(&self, totals: &Totals, suppressed: u64) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut outcomes = std::array::from_fn(|n| read(&self.outcomes[n]));
+        outcomes[Outcome::Done as usize] = totals.done();
         Stats {
-            emissions: read(&self.emissions),
-            dead: read(&self.dead),
+            emissions: totals.emissions(),
+            dead: totals.dead(),
+            registrations: totals.registrations(),
             enqueued: read(&self.enqueued),
             dropped: read(&self.dropped),
             refused: read(&self.refused),
             suppressed,
-            outcomes: std::array::from_fn(|n| read(&self.outcomes[n])),
+            outcomes,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Calls that run as tasks of their own.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -8,86 +9,126 @@ use tokio::runtime::Handle;
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument as _;
 
-use super::payload::Payload;
-use super::running::Finished;
-use super::start::{Common, Site, Start, Started};
+use super::Core;
+use super::running::{Finished, Place};
+use super::start::Start;
 use crate::clock;
+use crate::context::{Frame, Link, Outer};
 use crate::event::Event;
+use crate::listener::Payload;
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::Permit;
-use crate::registry::{Entry, Record};
+use crate::registry::Entry;
 
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
-#[derive(Default)]
-pub(super) struct Tasks {
-    set: JoinSet<(usize, Finished)>,
+pub(super) struct Tasks<E: Event> {
+    set: JoinSet<(usize, Finished<E>)>,
     /// Which listener a task runs, in the order of starts and so of indices, for the tasks that cannot say so themselves any more.
-    tasks: Vec<Task>,
+    tasks: Vec<Task<E>>,
 }
 
-struct Task {
+struct Task<E> {
     id: Id,
     index: usize,
-    record: Arc<Record>,
+    entry: Arc<Entry<E>>,
     ended: bool,
 }
 
-impl Tasks {
+impl<E: Event> Default for Tasks<E> {
+    fn default() -> Self {
+        Self {
+            set: JoinSet::new(),
+            tasks: Vec::new(),
+        }
+    }
+}
+
+/// One call that is to be made in a task.
+pub(super) struct Errand<E> {
+    pub(super) core: Arc<Core>,
+    /// What the emission was made in.
+    pub(super) outer: Option<Arc<Link>>,
+    pub(super) index: usize,
+    pub(super) entry: Arc<Entry<E>>,
+    pub(super) payload: Payload<E>,
+    /// Without a permit of the emission's own it waits for one in the task.
+    pub(super) permit: Option<Permit>,
+    pub(super) begun: bool,
+}
+
+impl<E> Drop for Errand<E> {
+    fn drop(&mut self) {
+        // Aborted before its turn.
+        if !self.begun {
+            self.entry.record.not_called();
+        }
+    }
+}
+
+impl<E: Event> Errand<E> {
+    async fn run(mut self) -> (usize, Finished<E>) {
+        if let (None, Some(pool)) = (&self.permit, &self.core.options.pool) {
+            self.permit = pool.acquire().await.ok();
+        }
+        let timed_from = Some(clock::now());
+        let link = self.outer.take();
+        let entry = Arc::clone(&self.entry);
+        let mut place = pin!(Place::new());
+        let finished = poll_fn(|cx| {
+            let pinned = self.core.home.pins.pin();
+            let outer = link.as_ref().map_or(Outer::Nothing, Outer::Link);
+            let base = Frame {
+                calls: &entry.record,
+                place: 0.into(),
+                lease: None,
+                pin: pinned.number(),
+                marked: false,
+                inside: true,
+                depth: outer.depth() + 1,
+                outer,
+            };
+            base.enter(|| {
+                if std::mem::replace(&mut self.begun, true) {
+                    return place.as_mut().poll_call(cx);
+                }
+                let start = Start {
+                    core: &self.core,
+                    index: self.index,
+                    entry: &entry,
+                    payload: &mut self.payload,
+                    last: true,
+                    permit: &mut self.permit,
+                    timed_from,
+                };
+                let finished = place.as_mut().start(start, &base, cx);
+                finished.map_or(Poll::Pending, Poll::Ready)
+            })
+        });
+        let finished = finished.await;
+        (self.index, finished)
+    }
+}
+
+impl<E: Event> Tasks<E> {
     pub(super) fn is_empty(&self) -> bool {
         self.set.is_empty()
     }
 
-    /// Spawns one call. Without a permit of the emission's own it waits for one in the task.
-    pub(super) fn spawn<E: Event>(
-        &mut self,
-        handle: &Handle,
-        site: Site,
-        index: usize,
-        entry: Arc<Entry<E>>,
-        mut payload: Payload<E>,
-        permit: Option<Permit>,
-    ) {
-        let record = Arc::clone(&entry.record);
-        let call = async move {
-            let mut permit = match (permit, &site.core.options.pool) {
-                (None, Some(pool)) => pool.acquire().await.ok(),
-                (permit, _) => permit,
-            };
-            let timed_from = Some(clock::now());
-            let mut started = Some((entry, &mut payload));
-            let first = poll_fn(|cx| {
-                let (entry, payload) = started.take().expect("ready at the first poll");
-                Poll::Ready(
-                    Start {
-                        site: &site,
-                        index,
-                        entry: &entry,
-                        payload,
-                        last: true,
-                        permit: &mut permit,
-                        timed_from,
-                        common: &mut Common::default(),
-                    }
-                    .run(cx),
-                )
-            });
-            let finished = match first.await {
-                Started::Finished(finished) => finished,
-                Started::Suspended(running) => running.await,
-            };
-            (index, finished)
-        };
-        let task = self.set.spawn_on(call.in_current_span(), handle);
+    /// Spawns one call.
+    pub(super) fn spawn(&mut self, handle: &Handle, errand: Errand<E>) {
+        let (index, entry) = (errand.index, Arc::clone(&errand.entry));
+        let task = errand.run().in_current_span();
+        let task = self.set.spawn_on(task, handle);
         self.tasks.push(Task {
             id: task.id(),
             index,
-            record,
+            entry,
             ended: false,
         });
     }
 
     /// The next task that has ended, in the order of ends.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<E>>> {
         let Some(joined) = ready!(self.set.poll_join_next(cx)) else {
             return Poll::Ready(None);
         };
@@ -105,12 +146,13 @@ impl Tasks {
         task.ended = true;
         let finished = finished.unwrap_or_else(|error| Finished::NotDone {
             index: task.index,
-            record: Arc::clone(&task.record),
+            entry: Arc::clone(&task.entry),
             cause: match error.try_into_panic() {
                 Ok(payload) => Cause::Panicked(message(payload)),
                 Err(_) => Cause::Cancelled(Cancellation::RuntimeEnded),
             },
             duration: None,
+            called: true,
         });
         if self.set.is_empty() {
             self.tasks.clear();
@@ -119,9 +161,9 @@ impl Tasks {
     }
 
     /// Aborts the tasks and says whose they were.
-    pub(super) fn cancel(self) -> impl Iterator<Item = (usize, Arc<Record>)> {
+    pub(super) fn cancel(self) -> impl Iterator<Item = (usize, Arc<Entry<E>>)> {
         drop(self.set);
         let left = self.tasks.into_iter().filter(|task| !task.ended);
-        left.map(|task| (task.index, task.record))
+        left.map(|task| (task.index, task.entry))
     }
 }

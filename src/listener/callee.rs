@@ -1,15 +1,18 @@
 //! The erased forms of listeners.
 
 use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
 
-use futures_util::FutureExt as _;
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{Kind, Listener, Slot};
+use super::{Kind, Listener, Payload, Slot, Step, Storage};
 use crate::error::BoxError;
 use crate::event::{Delivery, Event};
+use crate::key::Identity;
 use crate::outcome::{IntoOutcome, Verdict};
 
 /// Says whether a listener wants an event.
@@ -18,90 +21,169 @@ pub(crate) type Filter<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
 /// A listener that blocks. Shared, since its thread can outlive its registration.
 pub(crate) type Blocked<E> = Arc<dyn Fn(E) -> Verdict + Send + Sync>;
 
-/// A listener as the dispatcher calls it. Each form says what it needs of the event, so that the dispatcher clones only for those that own theirs.
-pub(crate) enum Callee<E> {
-    Owned(Box<dyn Fn(E) -> Slot + Send + Sync>),
-    Shared(Box<dyn Fn(Arc<E>) -> Slot + Send + Sync>),
-    Borrowed(Box<dyn Fn(&E) -> Verdict + Send + Sync>),
-    Blocking(Blocked<E>),
-    Service(Box<dyn Fn(Delivery) -> Slot + Send + Sync>),
+/// A listener as the dispatcher calls it. Each takes the event in the form that it needs, so that it is cloned only for those that own theirs.
+pub(crate) trait Callee<E>: Send + Sync {
+    fn kind(&self) -> Kind;
+
+    /// Where its future lives, if it has one.
+    fn storage(&self) -> Option<Storage>;
+
+    /// Calls the listener and, given a context, polls it once; a call that is pending is in the slot then. Runs user code: the closure, the future, the event's `Clone`. If it
+    /// panics, the slot is to be cleared.
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step;
+
+    /// What is to be called on a blocking thread, if that is its kind. `call` is for all others.
+    fn blocked(&self) -> Option<&Blocked<E>> {
+        None
+    }
 }
 
-impl<E: Event> Callee<E> {
-    pub(crate) fn owned<F, Fut>(listener: F) -> Self
-    where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output: IntoOutcome> + Send + 'static,
-    {
-        Self::Owned(Box::new(move |event| Slot::start(listener.clone()(event))))
+/// What a listener is called with.
+pub(crate) struct Call<'a, E> {
+    pub(crate) payload: &'a mut Payload<E>,
+    /// No listener after this one needs the event.
+    pub(crate) last: bool,
+}
+
+pub(crate) struct Owned<F, Fut>(F, PhantomData<fn() -> Fut>);
+
+pub(crate) fn owned<F, Fut>(listener: F) -> Owned<F, Fut> {
+    Owned(listener, PhantomData)
+}
+
+impl<E, F, Fut> Callee<E> for Owned<F, Fut>
+where
+    E: Event,
+    F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output: IntoOutcome> + Send + 'static,
+{
+    fn kind(&self) -> Kind {
+        Kind::Async
     }
 
-    pub(crate) fn shared<F, Fut>(listener: F) -> Self
-    where
-        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output: IntoOutcome> + Send + 'static,
-    {
-        Self::Shared(Box::new(move |event| Slot::start(listener.clone()(event))))
+    fn storage(&self) -> Option<Storage> {
+        Some(Slot::storage_of::<Fut>())
     }
 
-    pub(crate) fn borrowed<F, R>(listener: F) -> Self
-    where
-        F: Fn(&E) -> R + Send + Sync + 'static,
-        R: IntoOutcome,
-    {
-        Self::Borrowed(Box::new(move |event| listener(event).into_outcome()))
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
+        let event = call.payload.own(call.last);
+        slot.start(self.0.clone()(event), cx)
+    }
+}
+
+pub(crate) struct Shared<F, Fut>(F, PhantomData<fn() -> Fut>);
+
+pub(crate) fn shared<F, Fut>(listener: F) -> Shared<F, Fut> {
+    Shared(listener, PhantomData)
+}
+
+impl<E, F, Fut> Callee<E> for Shared<F, Fut>
+where
+    E: Event,
+    F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output: IntoOutcome> + Send + 'static,
+{
+    fn kind(&self) -> Kind {
+        Kind::Shared
     }
 
-    pub(crate) fn blocking<F, R>(listener: F) -> Self
-    where
-        F: Fn(E) -> R + Send + Sync + 'static,
-        R: IntoOutcome,
-    {
-        Self::Blocking(Arc::new(move |event| listener(event).into_outcome()))
+    fn storage(&self) -> Option<Storage> {
+        Some(Slot::storage_of::<Fut>())
     }
 
-    pub(crate) fn listener<L: Listener<E>>(listener: L) -> Self {
-        let listener = Arc::new(listener);
-        Self::Owned(Box::new(move |event| {
-            let listener = Arc::clone(&listener);
-            Slot::start(async move { listener.handle(event).await.into_outcome() })
-        }))
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
+        let event = call.payload.share();
+        slot.start(self.0.clone()(event), cx)
+    }
+}
+
+pub(crate) struct Borrowed<F>(F);
+
+pub(crate) fn borrowed<E, F: Fn(&E) -> Step>(listener: F) -> Borrowed<F> {
+    Borrowed(listener)
+}
+
+impl<E, F> Callee<E> for Borrowed<F>
+where
+    E: Event,
+    F: Fn(&E) -> Step + Send + Sync + 'static,
+{
+    fn kind(&self) -> Kind {
+        Kind::Sync
     }
 
-    /// A `tower` service is cloned a call, driven to readiness, and called: `oneshot` is the one place that honours `poll_ready`.
-    pub(crate) fn service<S>(service: S) -> Self
-    where
-        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send + 'static,
-    {
-        Self::Service(Box::new(move |delivery| {
-            Slot::start(
-                service
-                    .clone()
-                    .oneshot(delivery)
-                    .map(IntoOutcome::into_outcome),
-            )
-        }))
+    fn storage(&self) -> Option<Storage> {
+        None
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Owned(_) => Kind::Async,
-            Self::Shared(_) => Kind::Shared,
-            Self::Borrowed(_) => Kind::Sync,
-            Self::Blocking(_) => Kind::Blocking,
-            Self::Service(_) => Kind::Service,
-        }
+    fn call(&self, call: Call<'_, E>, _: Pin<&mut Slot>, _: Option<&mut Context<'_>>) -> Step {
+        (self.0)(call.payload.borrow())
+    }
+}
+
+pub(crate) struct Blocking<E>(Blocked<E>);
+
+pub(crate) fn blocking<E, F, R>(listener: F) -> Blocking<E>
+where
+    F: Fn(E) -> R + Send + Sync + 'static,
+    R: IntoOutcome,
+{
+    Blocking(Arc::new(move |event| listener(event).into_outcome()))
+}
+
+impl<E: Event> Callee<E> for Blocking<E> {
+    fn kind(&self) -> Kind {
+        Kind::Blocking
     }
 
-    /// Whether a call takes the event by value.
-    pub(crate) fn owns(&self) -> bool {
-        matches!(self, Self::Owned(_) | Self::Blocking(_))
+    fn storage(&self) -> Option<Storage> {
+        None
     }
 
-    /// Whether a call shares the event by `Arc`.
-    pub(crate) fn shares(&self) -> bool {
-        matches!(self, Self::Shared(_) | Self::Service(_))
+    fn call(&self, _: Call<'_, E>, _: Pin<&mut Slot>, _: Option<&mut Context<'_>>) -> Step {
+        unreachable!("blocking listeners are started on their own pool")
+    }
+
+    fn blocked(&self) -> Option<&Blocked<E>> {
+        Some(&self.0)
+    }
+}
+
+/// A value that implements [`Listener`], as a closure that takes the event.
+pub(crate) fn listener<E: Event, L: Listener<E>>(listener: L) -> impl Callee<E> {
+    let listener = Arc::new(listener);
+    owned(move |event| async move { listener.handle(event).await.into_outcome() })
+}
+
+pub(crate) struct Tower<S> {
+    service: S,
+    identity: Arc<Identity>,
+}
+
+/// A `tower` service. It is cloned a call, driven to readiness, and called: `oneshot` is the one place that honours `poll_ready`.
+pub(crate) fn service<S>(service: S, identity: Arc<Identity>) -> Tower<S> {
+    Tower { service, identity }
+}
+
+impl<E, S> Callee<E> for Tower<S>
+where
+    E: Event,
+    S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+{
+    fn kind(&self) -> Kind {
+        Kind::Service
+    }
+
+    fn storage(&self) -> Option<Storage> {
+        Some(Slot::storage_of::<tower::util::Oneshot<S, Delivery>>())
+    }
+
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
+        let emission = call.payload.emission();
+        let identity = Arc::clone(&self.identity);
+        let delivery = Delivery::first(call.payload.share(), emission, identity);
+        slot.start(self.service.clone().oneshot(delivery), cx)
     }
 }

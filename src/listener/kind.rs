@@ -18,6 +18,13 @@ pub enum Kind {
     Service,
 }
 
+impl Kind {
+    /// Whether a call takes the event by value.
+    pub(crate) fn owns(self) -> bool {
+        matches!(self, Self::Async | Self::Blocking)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -26,6 +33,25 @@ impl fmt::Display for Kind {
             Self::Sync => "sync",
             Self::Blocking => "blocking",
             Self::Service => "service",
+        })
+    }
+}
+
+/// Where the future of a call lives while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Storage {
+    /// In the emission itself: no allocation for a call that does not suspend.
+    InPlace,
+    /// In a box, one allocation a call: the future is larger than 256 bytes, or more aligned than 16.
+    Boxed,
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InPlace => "in place",
+            Self::Boxed => "boxed",
         })
     }
 }

@@ -1,11 +1,16 @@
-//! Listeners: what may be registered, and the erased form in which it is called.
+//! Listeners: what may be registered, the erased form in which it is called, and the slot that its future runs in.
 
-mod callee;
+pub(crate) mod callee;
 mod kind;
+mod payload;
+#[cfg_attr(fanfare_safe_slot, path = "slot_safe.rs")]
 mod slot;
+mod step;
 mod traits;
 
-pub(crate) use callee::{Blocked, Callee, Filter};
-pub use kind::Kind;
+pub(crate) use callee::{Blocked, Call, Callee, Filter};
+pub use kind::{Kind, Storage};
+pub(crate) use payload::Payload;
 pub(crate) use slot::Slot;
+pub(crate) use step::Step;
 pub use traits::Listener;

@@ -4,19 +4,25 @@ use super::Outcome;
 
 /// A count for each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts([usize; Outcome::ALL.len()]);
+pub(crate) struct Counts([u32; Outcome::ALL.len()]);
 
 impl Counts {
     pub(crate) fn add(&mut self, outcome: Outcome) {
         self.0[outcome as usize] += 1;
     }
 
+    /// Adds listeners that succeeded.
+    #[inline]
+    pub(crate) fn add_done(&mut self, listeners: usize) {
+        self.0[Outcome::Done as usize] += u32::try_from(listeners).unwrap_or(u32::MAX);
+    }
+
     pub(crate) fn of(&self, outcome: Outcome) -> usize {
-        self.0[outcome as usize]
+        self.0[outcome as usize] as usize
     }
 
     pub(crate) fn total(&self) -> usize {
-        self.0.iter().sum()
+        self.0.iter().map(|count| *count as usize).sum()
     }
 
     pub(crate) fn failures(&self) -> usize {

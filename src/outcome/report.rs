@@ -235,8 +235,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn done(&mut self) {
-        self.report.counts.add(Outcome::Done);
+    #[inline]
+    pub(crate) fn done(&mut self, listeners: usize) {
+        self.report.counts.add_done(listeners);
     }
 
     pub(crate) fn not_done(&mut self, entry: ReportEntry) {
@@ -247,7 +248,9 @@ impl Tally {
     /// The report, its entries in the order of the snapshot.
     pub(crate) fn finish(&mut self) -> Report {
         let mut report = std::mem::take(&mut self.report);
-        report.entries.sort_by_key(|entry| entry.index);
+        if report.entries.len() > 1 {
+            report.entries.sort_by_key(|entry| entry.index);
+        }
         report
     }
 

@@ -2,15 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use arc_swap::{ArcSwap, Guard};
 
-use super::{Entry, Record, RegisterError, Remove, Snapshot};
+use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
 use crate::event::Event;
 use crate::key::Key;
-use crate::sync::{Mutex, Ordering};
+use crate::listener::Kind;
+use crate::sync::Mutex;
 
 /// Which of two listeners of equal stage and priority is called first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +31,30 @@ pub(crate) struct Registry<E> {
     newest: ArcSwap<Snapshot<E>>,
     /// Held by whoever changes the list; readers never take it.
     changing: Mutex<()>,
+    /// Versions that emissions may still count in.
+    versions: Mutex<Vec<Weak<Snapshot<E>>>>,
     order: Order,
-    quiet: Arc<Notify>,
+    home: Arc<Home>,
 }
 
+/// A version that an emission has in hand, without having counted itself among its owners.
+pub(crate) type Borrowed<E> = Guard<Arc<Snapshot<E>>>;
+
 impl<E: Event> Registry<E> {
-    pub(crate) fn new(order: Order) -> Self {
-        Self {
-            newest: ArcSwap::from_pointee(Snapshot::empty()),
+    pub(crate) fn new(name: Arc<str>, order: Order) -> Arc<Self> {
+        let home = Arc::new(Home::new(name));
+        let first = Snapshot::new(Arc::clone(&home), Vec::new(), Arc::default(), false);
+        let first = Arc::new(first);
+        let registry = Arc::new(Self {
+            versions: Mutex::new(vec![Arc::downgrade(&first)]),
+            newest: ArcSwap::new(first),
             changing: Mutex::new(()),
             order,
-            quiet: Arc::new(Notify::new()),
-        }
+            home,
+        });
+        let host: Weak<dyn Host> = Arc::downgrade(&(Arc::clone(&registry) as Arc<dyn Host>));
+        registry.home.set_host(host);
+        registry
     }
 
     /// The newest version. O(1), no lock.
@@ -50,8 +62,14 @@ impl<E: Event> Registry<E> {
         self.newest.load_full()
     }
 
-    pub(crate) fn quiet(&self) -> &Arc<Notify> {
-        &self.quiet
+    /// The newest version, without a write to memory that others write too.
+    #[inline]
+    pub(crate) fn borrow(&self) -> Borrowed<E> {
+        self.newest.load()
+    }
+
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.home
     }
 
     /// Inserts all of them in one version, or none. O(n + m log m) for m listeners into n. Returns how many listeners there are then.
@@ -79,15 +97,18 @@ impl<E: Event> Registry<E> {
                 entries,
                 keys.map_or_else(|| Arc::clone(&old.keys), Arc::new),
             );
+            self.home
+                .totals
+                .registered(len - old.entries.len() + replaced.len());
             for (before, after) in &replaced {
                 // In this order: whoever sees the removal finds the successor.
-                let _ = before.successor.set(Arc::clone(after));
+                before.set_successor(after);
                 before.record.mark_removed();
             }
             (old, len, replaced)
         };
         if !replaced.is_empty() {
-            self.quiet.notify_waiters();
+            self.home.quiet.notify_waiters();
         }
         Ok(len)
     }
@@ -98,33 +119,28 @@ impl<E: Event> Registry<E> {
         if !taken {
             // Gone before, or not yet committed with its batch: the mark keeps it out.
             record.mark_removed();
-            self.quiet.notify_waiters();
+            self.home.quiet.notify_waiters();
         }
         taken
     }
 
     /// Takes the listener with this key out. False if there is none. O(n).
     pub(crate) fn remove_key(&self, key: &str) -> bool {
-        self.take_out(|record| {
-            record
-                .identity
-                .key
-                .as_ref()
-                .is_some_and(|k| k.as_str() == key)
-        })
+        self.take_out(|record| record.key().is_some_and(|k| k.as_str() == key))
     }
 
     /// Takes all listeners out, and says how many there were.
     pub(crate) fn clear(&self) -> usize {
         let old = {
             let _changing = self.changing.lock();
-            let old = self.newest.swap(Arc::new(Snapshot::empty()));
+            let old = self.newest.load_full();
+            self.publish(Vec::new(), Arc::default());
             for entry in &old.entries {
                 entry.record.mark_removed();
             }
             old
         };
-        self.quiet.notify_waiters();
+        self.home.quiet.notify_waiters();
         old.entries.len()
     }
 
@@ -136,9 +152,9 @@ impl<E: Event> Registry<E> {
             let Some(place) = old.entries.iter().position(|entry| matches(&entry.record)) else {
                 return false;
             };
-            let mut entries = old.entries.clone();
+            let mut entries = old.entries.to_vec();
             let entry = entries.remove(place);
-            let keys = match &entry.record.identity.key {
+            let keys = match entry.record.key() {
                 Some(key) => {
                     let mut keys = HashMap::clone(&old.keys);
                     keys.remove(key);
@@ -150,7 +166,7 @@ impl<E: Event> Registry<E> {
             entry.record.mark_removed();
             old
         };
-        self.quiet.notify_waiters();
+        self.home.quiet.notify_waiters();
         true
     }
 
@@ -163,19 +179,25 @@ impl<E: Event> Registry<E> {
                 (stage, priority, Reverse(sequence))
             }),
         }
-        let shares = entries.iter().any(|entry| entry.callee.shares());
-        self.newest.store(Arc::new(Snapshot {
-            entries,
-            keys,
-            shares,
-        }));
+        let shares = |kind| matches!(kind, Kind::Shared | Kind::Service);
+        let shares = entries.iter().any(|entry| shares(entry.callee.kind()));
+        let home = Arc::clone(&self.home);
+        let new = Arc::new(Snapshot::new(home, entries, keys, shares));
+        {
+            let mut versions = self.versions.lock();
+            versions.retain(|version| version.strong_count() > 0);
+            versions.push(Arc::downgrade(&new));
+        }
+        self.newest.store(new);
     }
 }
 
 fn rank(record: &Record) -> (u32, Reverse<i32>, u64) {
-    // Written under the lock that publishing holds.
-    let sequence = record.sequence.load(Ordering::Relaxed);
-    (record.stage, Reverse(record.priority), sequence)
+    (
+        record.stage(),
+        Reverse(record.priority()),
+        record.sequence(),
+    )
 }
 
 /// A listener, and the one that takes its place.
@@ -194,14 +216,14 @@ impl<'a, E> Change<'a, E> {
     fn of(old: &'a Snapshot<E>) -> Self {
         Self {
             old,
-            entries: old.entries.clone(),
+            entries: old.entries.to_vec(),
             keys: None,
             replaced: Vec::new(),
         }
     }
 
     fn insert(&mut self, Insert { entry, replace }: &Insert<E>) -> Result<(), RegisterError> {
-        let Some(key) = &entry.record.identity.key else {
+        let Some(key) = entry.record.key() else {
             self.entries.push(Arc::clone(entry));
             return Ok(());
         };
@@ -214,15 +236,14 @@ impl<'a, E> Change<'a, E> {
                 let place = self.entries.iter().position(|e| Arc::ptr_eq(e, &before));
                 let place = place.expect("every key of the map is in the list");
                 self.entries[place] = Arc::clone(entry);
-                let sequence = before.record.sequence.load(Ordering::Relaxed);
-                entry.record.sequence.store(sequence, Ordering::Relaxed);
+                entry.record.take_place_of(&before.record);
                 self.replaced.push((before, Arc::clone(entry)));
             }
             Some(before) => {
                 return Err(RegisterError::DuplicateKey {
                     key: key.as_str().to_owned(),
-                    signal: before.record.identity.signal.to_string(),
-                    existing: before.record.identity.location,
+                    signal: before.record.home.name.to_string(),
+                    existing: before.record.location,
                 });
             }
         }
@@ -233,12 +254,23 @@ impl<'a, E> Change<'a, E> {
 impl<E> Drop for Registry<E> {
     /// The signal is gone: whoever waits for one of its listeners to be removed waits only for the calls that run.
     fn drop(&mut self) {
-        self.quiet.notify_waiters();
+        self.home.quiet.notify_waiters();
     }
 }
 
-impl<E: Event> Remove for Registry<E> {
+impl<E: Event> Host for Registry<E> {
     fn remove(&self, record: &Record) -> bool {
         Self::remove(self, record)
+    }
+
+    fn settle(&self) {
+        // Upgraded under the lock and settled after: the last of a version's owners may be here.
+        let versions: Vec<_> = {
+            let versions = self.versions.lock();
+            versions.iter().filter_map(Weak::upgrade).collect()
+        };
+        for version in versions {
+            version.settle();
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::key::{Identity, Key};
-use crate::listener::Kind;
+use crate::listener::{Kind, Storage};
 
 /// What is known about one listener at the moment of asking. Counts are exact.
 ///
@@ -26,6 +26,7 @@ use crate::listener::Kind;
 pub struct Metadata {
     pub(crate) identity: Arc<Identity>,
     pub(crate) kind: Kind,
+    pub(crate) storage: Option<Storage>,
     pub(crate) priority: i32,
     pub(crate) stage: u32,
     pub(crate) added: SystemTime,
@@ -62,6 +63,22 @@ impl Metadata {
     /// How it takes its event. See [`Metadata`](crate::Metadata).
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Where the future of a call lives while it runs, or `None` for one that has no future: sync and blocking listeners. See [`Metadata`](crate::Metadata).
+    ///
+    /// ```
+    /// # async fn wait() {}
+    /// use fanfare::{Signal, Storage};
+    ///
+    /// let signal = Signal::<u32>::new();
+    /// let small = signal.on(async |_| wait().await);
+    /// let large = signal.on(async |_| { let kept = [0_u8; 1_000]; wait().await; drop(kept); });
+    /// assert_eq!(small.metadata().storage(), Some(Storage::InPlace));
+    /// assert_eq!(large.metadata().storage(), Some(Storage::Boxed)); // an allocation a call
+    /// ```
+    pub fn storage(&self) -> Option<Storage> {
+        self.storage
     }
 
     /// Its priority; higher starts first. See [`Metadata`](crate::Metadata).
@@ -104,13 +121,16 @@ impl Metadata {
         self.panics
     }
 
-    /// How many calls run now. See [`Metadata`](crate::Metadata).
+    /// How many calls run now that have suspended, or run on a task or thread of their own. A call that is in its first poll in the emitter's task does not show.
+    /// See [`Metadata`](crate::Metadata).
     pub fn running(&self) -> usize {
         self.running
     }
 
-    /// When it was last called, to a coarse clock (milliseconds), or `None` for never. Listeners that run one after the other in one poll of the
-    /// emitter's task share one reading, taken before the first. See [`Metadata`](crate::Metadata).
+    /// When it was last called, to the second, or `None` for never. See [`Metadata`](crate::Metadata).
+    ///
+    /// The clock is not read for every emission: a thread notes the time at its first emission after a registration or removal, then once in 32. With
+    /// `timing(Timing::On)` every emission notes it.
     pub fn last_called(&self) -> Option<SystemTime> {
         self.last_called
     }

@@ -6,19 +6,23 @@
 //! # Failures
 //!
 //! - **Duplicate key**: refused with [`RegisterError::DuplicateKey`]; `replace()` swaps the listener of a key in one step.
-//! - **A listener removed while emissions run**: each one marks its entry before it calls and looks at the removal after, so either the remover
-//!   sees the call or the caller sees the removal.
+//! - **A listener removed while emissions run**: an emission pins while it is polled and looks at the removal after, so either the caller sees the removal or
+//!   `removed()` waits for its pin; a call that goes on beyond a poll is marked while the pin is held.
 
 mod entry;
 mod error;
+mod home;
 mod list;
 mod metadata;
+mod pins;
 mod record;
 mod snapshot;
 
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, Listed};
 pub use error::RegisterError;
-pub(crate) use list::{Insert, Order as SnapshotOrder, Registry};
+pub(crate) use home::{Home, Host, Totals};
+pub(crate) use list::{Borrowed, Insert, Order as SnapshotOrder, Registry};
 pub use metadata::Metadata;
-pub(crate) use record::{Budget, Record, Remove};
+pub(crate) use pins::Before;
+pub(crate) use record::{Budget, Record, Wishes};
 pub(crate) use snapshot::Snapshot;

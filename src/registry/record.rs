@@ -1,21 +1,18 @@
 //! What the registry knows of one listener, whatever its event type.
 
-use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::Notify;
+use once_cell::race::OnceBox;
 
-use super::Metadata;
-use crate::clock::{Coarse, Instant};
-use crate::key::Identity;
-use crate::listener::Kind;
+use super::{Home, Metadata};
+use crate::clock::Coarse;
+use crate::key::{Identity, Key};
+use crate::listener::{Kind, Storage};
 use crate::outcome::Cause;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
-
-/// Takes a listener out of the signal that it is registered with.
-pub(crate) trait Remove: Send + Sync {
-    fn remove(&self, record: &Record) -> bool;
-}
+use crate::sync::shard::Sum;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
 /// How often a listener may still be called.
 pub(crate) enum Budget {
@@ -23,160 +20,280 @@ pub(crate) enum Budget {
     Times { left: AtomicU64, of: u64 },
 }
 
-/// What the registry knows of one listener: who it is, how it is ordered, whether it is still wanted, and what it has done.
-pub(crate) struct Record {
-    pub(crate) identity: Arc<Identity>,
+/// What was asked for when a listener was registered, beyond what it does.
+pub(crate) struct Wishes {
+    pub(crate) key: Option<Key>,
     pub(crate) priority: i32,
     pub(crate) stage: u32,
-    pub(crate) kind: Kind,
-    pub(crate) added: SystemTime,
     pub(crate) budget: Budget,
-    /// Where it stands among those of equal stage and priority: its id, or the place of the listener that it replaced.
-    pub(crate) sequence: AtomicU64,
-    /// Woken when a call of a removed listener ends, and when a listener is removed. Shared by the signal.
-    pub(crate) quiet: Arc<Notify>,
-    pub(crate) home: Weak<dyn Remove>,
-    pub(crate) counters: Counters,
-    removed: AtomicBool,
-    running: AtomicUsize,
+    pub(crate) filtered: bool,
 }
 
-/// What a listener has done.
-#[derive(Default)]
-pub(crate) struct Counters {
+/// What the registry knows of one listener: who it is, how it is ordered, whether it is still wanted, and what it has done. Small, since there may be many: what few
+/// listeners have is kept apart.
+pub(crate) struct Record {
+    pub(crate) id: u64,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) home: Arc<Home>,
+    /// The calls that run and have left the poll that they began in; and the marks below.
+    state: AtomicU32,
+    /// When it was registered, in nanoseconds since 1970.
+    added: u64,
+    /// When it was last called, as far as that was noted, in coarse seconds.
+    last_called: AtomicU32,
+    /// Emissions that it was present for, less those that did not call it. Below zero for a moment, if the exceptions are counted first.
     calls: AtomicU64,
+    more: OnceBox<More>,
+}
+
+/// What few listeners have.
+struct More {
+    key: Option<Key>,
+    priority: i32,
+    stage: u32,
+    budget: Budget,
+    /// Where it stands among those of equal stage and priority: its id, or the place of the listener that it replaced.
+    sequence: AtomicU64,
     errors: AtomicU64,
     panics: AtomicU64,
-    last_called: AtomicU64,
     last_error: Mutex<Option<Cause>>,
+    /// How many samples in a row had a long poll.
+    long_polls: AtomicU32,
 }
+
+/// It has been removed.
+const REMOVED: u32 = 1 << 31;
+/// Something is to be looked at before each call: a filter, a budget, or that it blocks.
+const CHECKED: u32 = 1 << 30;
+const RUNNING: u32 = CHECKED - 1;
 
 impl Record {
     pub(crate) fn new(
-        identity: Identity,
+        id: u64,
+        location: &'static Location<'static>,
+        home: Arc<Home>,
         kind: Kind,
-        priority: i32,
-        stage: u32,
-        budget: Budget,
-        quiet: Arc<Notify>,
-        home: Weak<dyn Remove>,
+        wishes: Wishes,
     ) -> Self {
+        let budgeted = matches!(wishes.budget, Budget::Times { .. });
+        let checked = wishes.filtered || budgeted || kind == Kind::Blocking;
+        let plain = wishes.key.is_none() && (wishes.priority, wishes.stage) == (0, 0) && !budgeted;
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let nanos = since_1970.unwrap_or_default().as_nanos();
         Self {
-            sequence: AtomicU64::new(identity.id),
-            identity: Arc::new(identity),
-            priority,
-            stage,
-            kind,
-            added: SystemTime::now(),
-            budget,
-            quiet,
+            id,
+            location,
             home,
-            counters: Counters::default(),
-            removed: AtomicBool::new(false),
-            running: AtomicUsize::new(0),
+            state: AtomicU32::new(if checked { CHECKED } else { 0 }),
+            added: u64::try_from(nanos).unwrap_or(u64::MAX),
+            last_called: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            more: if plain {
+                OnceBox::new()
+            } else {
+                OnceBox::with_value(Box::new(More::new(id, wishes)))
+            },
         }
     }
 
-    /// Marks a call as running, unless the listener is removed.
+    fn more(&self) -> &More {
+        self.more.get_or_init(|| {
+            let wishes = Wishes {
+                key: None,
+                priority: 0,
+                stage: 0,
+                budget: Budget::Unlimited,
+                filtered: false,
+            };
+            Box::new(More::new(self.id, wishes))
+        })
+    }
+
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.more.get()?.key.as_ref()
+    }
+
+    pub(crate) fn priority(&self) -> i32 {
+        self.more.get().map_or(0, |more| more.priority)
+    }
+
+    pub(crate) fn stage(&self) -> u32 {
+        self.more.get().map_or(0, |more| more.stage)
+    }
+
+    /// Where it stands among those of equal stage and priority.
+    pub(super) fn sequence(&self) -> u64 {
+        // Written under the lock that publishing holds.
+        let more = self.more.get();
+        more.map_or(self.id, |more| more.sequence.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn take_place_of(&self, before: &Self) {
+        self.more()
+            .sequence
+            .store(before.sequence(), Ordering::Relaxed);
+    }
+
+    /// Who it is, for a report or a log line.
+    pub(crate) fn identity(&self) -> Arc<Identity> {
+        Arc::new(Identity {
+            id: self.id,
+            signal: Arc::clone(&self.home.name),
+            key: self.key().cloned(),
+            location: self.location,
+        })
+    }
+
+    /// Whether it may be called without a further look: it is not removed, and has no filter, no budget, and no thread to wait for.
     ///
-    /// The mark is set before the removal is looked at, and `removed()` looks at the marks after it has set the removal; both sides are `SeqCst`,
-    /// so at least one of them sees the other.
-    pub(crate) fn enter(&self) -> bool {
-        self.running.fetch_add(1, Ordering::SeqCst);
-        if self.is_removed() {
-            self.leave();
-            return false;
-        }
-        true
-    }
-
-    /// Ends what [`enter`](Self::enter) began.
-    pub(crate) fn leave(&self) {
-        self.running.fetch_sub(1, Ordering::SeqCst);
-        if self.is_removed() {
-            self.quiet.notify_waiters();
-        }
+    /// Asked by an emission that holds a pin: if the removal came before the pin, it is seen here; if it came after, `removed()` waits for the pin.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.state.load(Ordering::Acquire) & (REMOVED | CHECKED) == 0
     }
 
     pub(crate) fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::SeqCst)
+        self.state.load(Ordering::Acquire) & REMOVED != 0
     }
 
     /// Says that it is removed. Whoever does so wakes `quiet` after, when no lock is held.
     pub(super) fn mark_removed(&self) {
-        self.removed.store(true, Ordering::SeqCst);
+        self.state.fetch_or(REMOVED, Ordering::AcqRel);
     }
 
-    /// Calls that are running now.
+    /// Marks a call that goes on beyond the poll that it began in, while that poll still holds its pin.
+    pub(crate) fn enter(&self) {
+        self.state.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Ends what [`enter`](Self::enter) began.
+    pub(crate) fn leave(&self) {
+        let before = self.state.fetch_sub(1, Ordering::AcqRel);
+        if before & REMOVED != 0 {
+            self.home.quiet.notify_waiters();
+        }
+    }
+
+    /// Calls that are marked as running now.
     pub(crate) fn running(&self) -> usize {
-        self.running.load(Ordering::SeqCst)
+        (self.state.load(Ordering::Acquire) & RUNNING) as usize
     }
 
     /// Takes one call from the budget; the last step before the call. False if none is left. The listener whose last call this is leaves the
     /// registry.
     pub(crate) fn claim(&self) -> bool {
-        if let Budget::Times { left, .. } = &self.budget {
-            // One atomic decides between all emissions; nothing else is published with it.
-            let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(1)
-            }) else {
-                return false;
-            };
-            if before == 1 {
-                if let Some(home) = self.home.upgrade() {
-                    home.remove(self);
-                }
+        let Some(Budget::Times { left, .. }) = self.more.get().map(|more| &more.budget) else {
+            return true;
+        };
+        // One atomic decides between all emissions; nothing else is published with it.
+        let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        }) else {
+            return false;
+        };
+        if before == 1 {
+            if let Some(host) = self.home.host() {
+                host.remove(self);
             }
         }
         true
     }
 
     pub(crate) fn is_spent(&self) -> bool {
-        matches!(&self.budget, Budget::Times { left, .. } if left.load(Ordering::Relaxed) == 0)
+        let budget = self.more.get().map(|more| &more.budget);
+        matches!(budget, Some(Budget::Times { left, .. }) if left.load(Ordering::Relaxed) == 0)
     }
 
-    pub(crate) fn metadata(&self) -> Metadata {
-        let Counters {
-            calls,
-            errors,
-            panics,
-            last_called,
-            last_error,
-        } = &self.counters;
+    /// Adds what a version did that it was part of.
+    pub(super) fn settle(&self, sum: Sum) {
+        self.calls.fetch_add(sum.begun, Ordering::Relaxed);
+        let last = Coarse(sum.last).to_seconds();
+        self.last_called.fetch_max(last, Ordering::Relaxed);
+    }
+
+    /// An emission that it was present for does not call it.
+    pub(crate) fn not_called(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// An emission calls it in the place of one that it was present for.
+    pub(crate) fn called_instead(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call that did not succeed.
+    pub(crate) fn not_done(&self, cause: &Cause) {
+        let more = match cause {
+            Cause::Failed(_) | Cause::Panicked(_) => self.more(),
+            _ => return,
+        };
+        match cause {
+            Cause::Failed(_) => more.errors.fetch_add(1, Ordering::Relaxed),
+            _ => more.panics.fetch_add(1, Ordering::Relaxed),
+        };
+        // The old cause holds the user's error: it is dropped after the lock.
+        let old = more.last_error.lock().replace(cause.clone());
+        drop(old);
+    }
+
+    /// Notes a sample of how long a poll took. True if as many in a row as `enough` were long.
+    pub(crate) fn poll_was_long(&self, long: bool, enough: u32) -> bool {
+        if !long {
+            if let Some(more) = self.more.get() {
+                more.long_polls.store(0, Ordering::Relaxed);
+            }
+            return false;
+        }
+        let in_a_row = 1 + self.more().long_polls.fetch_add(1, Ordering::Relaxed);
+        if in_a_row >= enough {
+            self.more().long_polls.store(0, Ordering::Relaxed);
+        }
+        in_a_row >= enough
+    }
+
+    /// What is known about it, with the counts as they were last settled.
+    pub(crate) fn metadata(&self, kind: Kind, storage: Option<Storage>) -> Metadata {
+        let more = self.more.get();
+        let calls = self.calls.load(Ordering::Relaxed);
+        let count = |counter: fn(&More) -> &AtomicU64| {
+            more.map_or(0, |more| counter(more).load(Ordering::Relaxed))
+        };
+        let last_called = self.last_called.load(Ordering::Relaxed);
         Metadata {
-            identity: Arc::clone(&self.identity),
-            kind: self.kind,
-            priority: self.priority,
-            stage: self.stage,
-            added: self.added,
-            times: match self.budget {
-                Budget::Unlimited => None,
-                Budget::Times { of, .. } => Some(of),
+            identity: self.identity(),
+            kind,
+            storage,
+            priority: self.priority(),
+            stage: self.stage(),
+            added: SystemTime::UNIX_EPOCH + Duration::from_nanos(self.added),
+            times: match more.map(|more| &more.budget) {
+                Some(Budget::Times { of, .. }) => Some(*of),
+                _ => None,
             },
-            calls: calls.load(Ordering::Relaxed),
-            errors: errors.load(Ordering::Relaxed),
-            panics: panics.load(Ordering::Relaxed),
+            // Below zero, as a number without a sign, if an exception is counted and its emission is not yet.
+            calls: if calls > u64::MAX / 2 { 0 } else { calls },
+            errors: count(|more| &more.errors),
+            panics: count(|more| &more.panics),
             running: self.running(),
-            last_called: Coarse(last_called.load(Ordering::Relaxed)).to_system_time(),
-            last_error: last_error.lock().as_ref().map(ToString::to_string),
+            last_called: Coarse::of_seconds(last_called).to_system_time(),
+            last_error: more
+                .and_then(|more| more.last_error.lock().as_ref().map(ToString::to_string)),
         }
     }
 }
 
-impl Counters {
-    pub(crate) fn called(&self, now: Instant) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.last_called.store(Coarse::at(now).0, Ordering::Relaxed);
-    }
-
-    pub(crate) fn not_done(&self, cause: &Cause) {
-        match cause {
-            Cause::Failed(_) => self.errors.fetch_add(1, Ordering::Relaxed),
-            Cause::Panicked(_) => self.panics.fetch_add(1, Ordering::Relaxed),
-            _ => return,
-        };
-        // The old cause holds the user's error: it is dropped after the lock.
-        let old = self.last_error.lock().replace(cause.clone());
-        drop(old);
+impl More {
+    fn new(id: u64, wishes: Wishes) -> Self {
+        Self {
+            key: wishes.key,
+            priority: wishes.priority,
+            stage: wishes.stage,
+            budget: wishes.budget,
+            sequence: AtomicU64::new(id),
+            errors: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+            last_error: Mutex::default(),
+            long_polls: AtomicU32::new(0),
+        }
     }
 }

@@ -3,27 +3,70 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Entry;
+use super::{Entry, Home};
 use crate::key::Key;
+use crate::sync::shard::{Shards, Sum};
+use crate::sync::{AtomicBool, Mutex};
 
-/// The listeners of a signal at one moment, in the order of calls. Never changes.
+/// The listeners of a signal at one moment, in the order of calls. Never changes, but for its counts.
 pub(crate) struct Snapshot<E> {
-    pub(crate) entries: Vec<Arc<Entry<E>>>,
+    pub(crate) entries: Box<[Arc<Entry<E>>]>,
     pub(super) keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
     /// Whether any listener shares the event by `Arc`.
     pub(crate) shares: bool,
+    pub(crate) home: Arc<Home>,
+    /// What its emissions have done. Kept with the version, so that an emission counts for just the listeners that it saw.
+    pub(crate) shards: Shards,
+    /// How much of that the listeners have been told.
+    settled: Mutex<Sum>,
+    /// A sampled pass over its listeners was long: the next samples look at each.
+    pub(crate) suspect: AtomicBool,
 }
 
 impl<E> Snapshot<E> {
-    pub(super) fn empty() -> Self {
+    pub(super) fn new(
+        home: Arc<Home>,
+        entries: Vec<Arc<Entry<E>>>,
+        keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
+        shares: bool,
+    ) -> Self {
         Self {
-            entries: Vec::new(),
-            keys: Arc::default(),
-            shares: false,
+            entries: entries.into(),
+            keys,
+            shares,
+            home,
+            shards: Shards::new(),
+            settled: Mutex::default(),
+            suspect: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<Entry<E>>> {
         self.keys.get(key)
+    }
+
+    /// Adds what its emissions have done since the last time to the counts of its listeners. O(n), if there was any.
+    pub(super) fn settle(&self) {
+        let mut settled = self.settled.lock();
+        let sum = self.shards.sum();
+        let new = Sum {
+            begun: sum.begun - settled.begun,
+            done: sum.done - settled.done,
+            last: sum.last,
+        };
+        if new.begun == 0 && new.done == 0 && sum.last == settled.last {
+            return;
+        }
+        *settled = sum;
+        self.home.totals.add(new, self.entries.len());
+        for entry in &self.entries {
+            entry.record.settle(new);
+        }
+    }
+}
+
+impl<E> Drop for Snapshot<E> {
+    fn drop(&mut self) {
+        self.settle();
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::{Description, Inner};
 use crate::buffer::DropReason;
-use crate::context::current;
+use crate::context::count_within;
 use crate::dispatch::Core;
 use crate::event::Event;
-use crate::registry::Metadata;
+use crate::registry::{Host as _, Metadata};
 
 /// What a bus can do with a signal of any event type.
 pub(crate) trait AnySignal: Send + Sync {
-    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    fn as_any(&self) -> &dyn Any;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn core(&self) -> &Arc<Core>;
     fn len(&self) -> usize;
     fn metadata(&self) -> Vec<Metadata>;
@@ -29,7 +30,11 @@ pub(crate) trait AnySignal: Send + Sync {
 }
 
 impl<E: Event> AnySignal for Inner<E> {
-    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
 
@@ -42,11 +47,12 @@ impl<E: Event> AnySignal for Inner<E> {
     }
 
     fn metadata(&self) -> Vec<Metadata> {
+        self.registry.settle();
         let snapshot = self.registry.snapshot();
         snapshot
             .entries
             .iter()
-            .map(|entry| entry.record.metadata())
+            .map(|entry| entry.metadata())
             .collect()
     }
 
@@ -59,7 +65,7 @@ impl<E: Event> AnySignal for Inner<E> {
     }
 
     fn close(&self) {
-        self.core.gate.close();
+        self.core.gate.close(self.registry.home());
         self.buffer.close();
     }
 
@@ -68,13 +74,9 @@ impl<E: Event> AnySignal for Inner<E> {
     }
 
     fn is_drained(&self) -> bool {
-        let own = current().map_or(0, |call| {
-            call.chain()
-                .filter(|call| call.listener.signal_id == self.core.id)
-                .count()
-        });
+        let own = count_within(|call| call.signal == self.core.id);
         let (queued, drains) = self.buffer.load();
-        queued == 0 && drains <= own && self.core.gate.inside() <= own
+        queued == 0 && drains <= own && self.core.gate.is_empty(self.core.id)
     }
 
     fn drop_pending(&self) -> usize {

@@ -133,9 +133,9 @@ impl<E: Event> Drain<E> {
     async fn run(mut self) {
         self.state = State::Running;
         while let Some(event) = self.inner.buffer.pop_or_end_drain() {
-            let pass = Pass::of_queued(&self.inner.core);
+            let pass = Pass::of_begun(&self.inner.core);
             // Whatever did not succeed has been told when it happened.
-            self.inner.emission(event, pass).run_in_task().await;
+            self.inner.detached(event, pass).run().await;
             // Listeners that are always ready must not keep the thread for ever.
             tokio::task::coop::consume_budget().await;
         }
@@ -149,7 +149,7 @@ impl<E: Event> Drop for Drain<E> {
             State::Finished => {
                 // Shutdown waits for the last drain.
                 if self.inner.core.gate.is_closed() {
-                    self.inner.core.gate.left.notify_waiters();
+                    self.inner.core.home.quiet.notify_waiters();
                 }
             }
             State::Unpolled if self.birth.refused() => {}
@@ -164,7 +164,7 @@ impl<E: Event> Drop for Drain<E> {
                     self.inner.forget_home(&home);
                 }
                 self.inner.drop_pending(DropReason::RuntimeEnded);
-                self.inner.core.gate.left.notify_waiters();
+                self.inner.core.home.quiet.notify_waiters();
             }
         }
     }

@@ -6,9 +6,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::buffer::{Buffer, DropReason};
-use crate::dispatch::{Core, Emission, Emit, Options, Order, Pass};
+use crate::dispatch::{Core, Detached, Emission, Emit, Options, Order, Pass};
 use crate::event::Event;
-use crate::outcome::{Report, catch};
+use crate::outcome::catch;
 use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
@@ -21,7 +21,7 @@ pub(crate) struct Inner<E> {
     pub(super) buffer: Buffer<E>,
     pub(super) on_dropped: Vec<OnDropped<E>>,
     /// One permit for each detached emission that may still be started.
-    pub(super) detached: Arc<Semaphore>,
+    pub(super) max_detached: Arc<Semaphore>,
     /// The runtime that delivers buffered events.
     pub(super) home: Mutex<Option<Handle>>,
     warned_of_leak: AtomicBool,
@@ -33,42 +33,45 @@ impl<E: Event> Inner<E> {
         options: Options,
         on_dropped: Vec<OnDropped<E>>,
     ) -> Arc<Self> {
+        let order = match options.order {
+            Order::Fifo => SnapshotOrder::OldestFirst,
+            Order::Lifo => SnapshotOrder::NewestFirst,
+        };
+        let registry = Registry::new(name, order);
         Arc::new(Self {
-            registry: Arc::new(Registry::new(match options.order {
-                Order::Fifo => SnapshotOrder::OldestFirst,
-                Order::Lifo => SnapshotOrder::NewestFirst,
-            })),
             buffer: Buffer::new(
                 options.buffer,
                 options.overflow,
                 options.enqueue_concurrency,
             ),
             on_dropped,
-            detached: Arc::new(Semaphore::new(options.max_detached)),
+            max_detached: Arc::new(Semaphore::new(options.max_detached)),
             home: Mutex::new(options.runtime.clone()),
             warned_of_leak: AtomicBool::new(false),
-            core: Arc::new(Core::new(name, std::any::type_name::<E>(), options)),
+            core: Arc::new(Core::new(
+                registry.home(),
+                std::any::type_name::<E>(),
+                options,
+            )),
+            registry,
         })
     }
 
-    pub(crate) fn emit<'a>(&self, event: E) -> Emit<'a, E> {
-        match Pass::enter(&self.core) {
-            Some(pass) => Emit::of(self.emission(event, pass)),
-            None => Emit::nobody(Report::closed()),
-        }
+    #[inline]
+    pub(crate) fn emit(&self, event: E) -> Emit<'_, E> {
+        Emit::of(Emission::new(&self.core, self.registry.borrow(), event))
     }
 
-    pub(super) fn emission(&self, event: E, pass: Pass) -> Emission<E> {
-        Emission::new(&self.core, self.registry.snapshot(), event, pass)
+    /// An emission that was let in, for a task of its own.
+    pub(super) fn detached(&self, event: E, pass: Pass) -> Detached<E> {
+        Detached::new(&self.core, self.registry.borrow(), event, pass)
     }
 
     pub(super) fn insert(&self, inserts: &[Insert<E>]) -> Result<(), RegisterError> {
         let listeners = self.registry.insert(inserts)?;
         let most = self.core.options.max_listeners;
         if listeners > most && !self.warned_of_leak.swap(true, Ordering::Relaxed) {
-            let location = inserts
-                .last()
-                .map(|insert| insert.entry.record.identity.location);
+            let location = inserts.last().map(|insert| insert.entry.record.location);
             tracing::warn!(
                 signal = %self.core.name,
                 listeners,

@@ -3,11 +3,11 @@
 use super::{AnySignal as _, Description, Signal};
 use crate::dispatch::Stats;
 use crate::event::Event;
-use crate::registry::Metadata;
+use crate::registry::{Host as _, Metadata};
 
 /// # Introspection
 ///
-/// None of these waits for a writer.
+/// None of these waits for a registration or an emission.
 impl<E: Event> Signal<E> {
     /// The signal's name: the event type's, unless the builder gave another. See [`Signal::keys`](crate::Signal::keys).
     pub fn name(&self) -> &str {
@@ -39,7 +39,7 @@ impl<E: Event> Signal<E> {
         let keys = snapshot
             .entries
             .iter()
-            .filter_map(|entry| entry.record.identity.key.as_ref());
+            .filter_map(|entry| entry.record.key());
         keys.map(|key| key.as_str().to_owned()).collect()
     }
 
@@ -48,13 +48,14 @@ impl<E: Event> Signal<E> {
         self.inner.registry.snapshot().get(key).is_some()
     }
 
-    /// What is known about the listener with this key. O(1). See [`Metadata`].
+    /// What is known about the listener with this key. O(n) if there were emissions since one was last asked for. See [`Metadata`].
     pub fn metadata(&self, key: &str) -> Option<Metadata> {
+        self.inner.registry.settle();
         self.inner
             .registry
             .snapshot()
             .get(key)
-            .map(|entry| entry.record.metadata())
+            .map(|entry| entry.metadata())
     }
 
     /// What is known about every listener, in the order of calls. O(n). See [`Metadata`].

@@ -2,17 +2,17 @@
 
 use std::future::Future;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use tower_service::Service;
 
 use super::{Batch, Signal, Subscription};
 use crate::error::{BoxError, OptionError};
 use crate::event::{Delivery, Event};
-use crate::key::{Identity, Key};
-use crate::listener::{Callee, Filter, Listener};
+use crate::key::Key;
+use crate::listener::{Callee, Filter, Kind, Listener, Step, callee};
 use crate::outcome::IntoOutcome;
-use crate::registry::{Budget, Entry, Insert, Record, RegisterError, Remove};
+use crate::registry::{Budget, Entry, Insert, Record, RegisterError, Wishes};
 use crate::sync::{AtomicU64, unique_id};
 
 /// Registers one listener; everything is optional and by name. The last call, `on` or one of its siblings, says what is called.
@@ -134,7 +134,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
-        self.register(Callee::owned(listener))
+        self.register(Kind::Async, |_| callee::owned(listener))
     }
 
     /// Registers an async closure that can fail: `?` works with no annotation. See [`Signal::try_on`].
@@ -147,7 +147,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
-        self.register(Callee::owned(listener))
+        self.register(Kind::Async, |_| callee::owned(listener))
     }
 
     /// Registers a closure that borrows the event and runs in place. See [`Signal::on_sync`].
@@ -160,7 +160,8 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         F: Fn(&E) -> R + Send + Sync + 'static, // fix: capture only what is `Send + Sync` (`Arc` for `Rc`, `Mutex` for `RefCell`)
         R: IntoOutcome,
     {
-        self.register(Callee::borrowed(listener))
+        let listener = move |event: &E| Step::from(listener(event).into_outcome());
+        self.register(Kind::Sync, |_| callee::borrowed(listener))
     }
 
     /// Registers an async closure that shares one `Arc` of the event with the others of its kind. See [`Signal::on_shared`].
@@ -173,7 +174,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
         Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
     {
-        self.register(Callee::shared(listener))
+        self.register(Kind::Shared, |_| callee::shared(listener))
     }
 
     /// Registers a closure that blocks. See [`Signal::on_blocking`].
@@ -186,7 +187,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         F: Fn(E) -> R + Send + Sync + 'static, // fix: capture only what is `Send + Sync` (`Arc` for `Rc`, `Mutex` for `RefCell`)
         R: IntoOutcome,
     {
-        self.register(Callee::blocking(listener))
+        self.register(Kind::Blocking, |_| callee::blocking(listener))
     }
 
     /// Registers a value that implements [`Listener`].
@@ -195,7 +196,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
     ///
     /// As [`on`](Self::on).
     pub fn listener(self, listener: impl Listener<E>) -> Result<Subscription, RegisterError> {
-        self.register(Callee::listener(listener))
+        self.register(Kind::Async, |_| callee::listener(listener))
     }
 
     /// Registers a `tower` service. See [`Signal::service`].
@@ -209,10 +210,16 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        self.register(Callee::service(service))
+        self.register(Kind::Service, |record| {
+            callee::service(service, record.identity())
+        })
     }
 
-    fn register(self, callee: Callee<E>) -> Result<Subscription, RegisterError> {
+    fn register<C: Callee<E> + 'static>(
+        self,
+        kind: Kind,
+        callee: impl FnOnce(&Record) -> C,
+    ) -> Result<Subscription, RegisterError> {
         let event_type = std::any::type_name::<E>();
         if event_type.starts_with('&') {
             return Err(RegisterError::ReferenceType { event_type });
@@ -242,28 +249,18 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             Target::Signal(signal) => signal,
             Target::Batch(batch) => batch.signal(),
         };
-        let inner = &signal.inner;
-        let identity = Identity {
-            id: unique_id(),
-            signal_id: inner.core.id,
-            signal: Arc::clone(&inner.core.name),
+        let wishes = Wishes {
             key,
-            location: self.location,
-        };
-        let home: Weak<dyn Remove> =
-            Arc::downgrade(&(Arc::clone(&inner.registry) as Arc<dyn Remove>));
-        let quiet = Arc::clone(inner.registry.quiet());
-        let record = Record::new(
-            identity,
-            callee.kind(),
-            self.priority,
-            self.stage,
+            priority: self.priority,
+            stage: self.stage,
             budget,
-            quiet,
-            home,
-        );
-        let entry = Entry::new(record, callee, self.filter);
-        let subscription = Subscription::new(Arc::clone(&entry.record));
+            filtered: self.filter.is_some(),
+        };
+        let home = Arc::clone(signal.inner.registry.home());
+        let record = Record::new(unique_id(), self.location, home, kind, wishes);
+        let callee = callee(&record);
+        let (entry, listed) = Entry::new(record, callee, self.filter);
+        let subscription = Subscription::new(listed);
         let insert = Insert {
             entry,
             replace: self.replace,

@@ -81,12 +81,16 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
 async fn drained(signals: &[Arc<dyn AnySignal>]) {
     for signal in signals {
         loop {
-            let mut change = std::pin::pin!(signal.core().gate.left.notified());
+            let mut change = std::pin::pin!(signal.core().home.quiet.notified());
             change.as_mut().enable();
             if signal.is_drained() {
                 break;
             }
-            change.await;
+            if signal.core().gate.waits_for_caller() {
+                tokio::task::yield_now().await;
+            } else {
+                change.await;
+            }
         }
     }
 }

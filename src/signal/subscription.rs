@@ -4,9 +4,9 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::context::{current, without_permit};
+use crate::context::{count_within, is_within, without_permit};
 use crate::key::Key;
-use crate::registry::{Metadata, Record};
+use crate::registry::{Listed, Metadata};
 
 /// The handle of a registered listener. Dropping it leaves the listener in place, as a `JoinHandle` leaves its task; [`scoped`](Self::scoped)
 /// makes the guard that removes on drop. Cheap to clone.
@@ -26,12 +26,12 @@ use crate::registry::{Metadata, Record};
 /// ```
 #[derive(Clone)]
 pub struct Subscription {
-    record: Arc<Record>,
+    listed: Arc<dyn Listed>,
 }
 
 impl Subscription {
-    pub(super) fn new(record: Arc<Record>) -> Self {
-        Self { record }
+    pub(super) fn new(listed: Arc<dyn Listed>) -> Self {
+        Self { listed }
     }
 
     /// Removes the listener. True if this call did. May be called from anywhere, the listener itself included.
@@ -43,10 +43,8 @@ impl Subscription {
     ///
     /// O(n): the list is copied.
     pub fn remove(&self) -> bool {
-        match self.record.home.upgrade() {
-            Some(home) => home.remove(&self.record),
-            None => false,
-        }
+        let record = self.listed.record();
+        record.home.host().is_some_and(|host| host.remove(record))
     }
 
     /// Waits until the listener is removed, by whomever, and none of its calls is running: in tasks and blocking threads too. No emission that
@@ -58,19 +56,27 @@ impl Subscription {
     ///
     /// Dropping it changes nothing; it can be called again.
     pub async fn removed(&self) {
-        let own = current().map_or(0, |call| {
-            call.chain()
-                .filter(|call| call.listener.id == self.id())
-                .count()
-        });
+        let record = self.listed.record();
+        let home = &record.home;
+        let own = count_within(|call| call.listener == record.id && call.marked);
         let wait = async {
+            let mut before = None;
             loop {
-                let mut change = std::pin::pin!(self.record.quiet.notified());
+                let mut change = std::pin::pin!(home.quiet.notified());
                 change.as_mut().enable();
-                if (self.record.is_removed() || self.record.home.strong_count() == 0)
-                    && self.record.running() <= own
-                {
-                    return;
+                if record.is_removed() || home.host().is_none() {
+                    // Whoever is polled from here on sees the removal.
+                    let before = before.get_or_insert_with(|| home.renew_pin());
+                    let own_pins = |pin| count_within(|call| call.pin == pin);
+                    // In this order: whoever held a pin and goes on is marked before the pin is gone.
+                    if before.are_gone(own_pins) && record.running() <= own {
+                        return;
+                    }
+                    if is_within(|call| before.has(call.pin)) {
+                        // The last of the others to leave does not wake anybody while this code, in the middle of a poll, has a hold too.
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
                 }
                 change.await;
             }
@@ -94,27 +100,30 @@ impl Subscription {
 
     /// Whether the listener has been removed, spent or replaced. See [`Subscription`](crate::Subscription).
     pub fn is_removed(&self) -> bool {
-        self.record.is_removed()
+        self.listed.record().is_removed()
     }
 
     /// The listener's number, unique in the process. See [`Subscription`](crate::Subscription).
     pub fn id(&self) -> u64 {
-        self.record.identity.id
+        self.listed.record().id
     }
 
     /// The listener's key, if it has one. See [`Subscription`](crate::Subscription).
     pub fn key(&self) -> Option<&str> {
-        self.record.identity.key.as_ref().map(Key::as_str)
+        self.listed.record().key().map(Key::as_str)
     }
 
     /// Where it was registered. See [`Subscription`](crate::Subscription).
     pub fn location(&self) -> &'static Location<'static> {
-        self.record.identity.location
+        self.listed.record().location
     }
 
     /// What is known about the listener now; also after it was removed. See [`Metadata`].
     pub fn metadata(&self) -> Metadata {
-        self.record.metadata()
+        if let Some(host) = self.listed.record().home.host() {
+            host.settle();
+        }
+        self.listed.metadata()
     }
 }
 

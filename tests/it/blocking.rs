@@ -106,7 +106,7 @@ fn permit_and_mark_stay_until_the_thread_returns_when_the_emission_is_dropped() 
         let gated = gated(Signal::builder().dispatch(mode));
         let (signal, pool) = (&gated.signal, &gated.pool);
         runtime.block_on(async {
-            let mut emission = signal.emit(1);
+            let mut emission = Box::pin(signal.emit(1));
             assert!(poll_once(&mut emission).is_none());
             until(|| gated.started.try_recv().is_ok()).await;
             drop(emission);
@@ -170,7 +170,7 @@ fn removed_waits_for_the_thread() {
             gate.lock().unwrap().recv().unwrap();
         });
         runtime.block_on(async {
-            let mut emission = signal.emit(1);
+            let mut emission = Box::pin(signal.emit(1));
             assert!(poll_once(&mut emission).is_none());
             until(|| started.try_recv().is_ok()).await;
             drop(emission);
@@ -212,7 +212,7 @@ fn a_call_that_is_still_queued_is_taken_back_and_does_not_use_up_a_once() {
                 gate.recv().unwrap();
             });
             until(|| started.try_recv().is_ok()).await;
-            let mut emission = signal.emit(1);
+            let mut emission = Box::pin(signal.emit(1));
             assert!(poll_once(&mut emission).is_none());
             for _ in 0..10 {
                 tokio::task::yield_now().await;

@@ -156,7 +156,7 @@ async fn a_listener_that_is_removed_before_its_task_begins_has_no_call_running()
         .dispatch(Dispatch::Parallel)
         .build();
     let sub = signal.on(async |_| {});
-    let mut emission = signal.emit(1);
+    let mut emission = Box::pin(signal.emit(1));
     let spawned = futures::poll!(&mut emission);
     assert!(spawned.is_pending());
     sub.remove();

@@ -229,7 +229,7 @@ fn tasks_of_an_emission_whose_runtime_ends_are_cancelled_in_its_report() {
         .on_failure(|_| {})
         .build();
     signal.on(async |_| std::future::pending::<()>().await);
-    let mut emission = signal.emit(1);
+    let mut emission = Box::pin(signal.emit(1));
     assert!(crate::support::poll_once(&mut emission).is_none());
     runtime.block_on(settle());
     drop(runtime);

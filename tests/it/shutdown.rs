@@ -221,7 +221,7 @@ fn a_blocking_thread_that_is_left_is_reported() {
             };
             signal.listen().key("disk").on_blocking(listener).unwrap();
             runtime.block_on(async {
-                let mut emission = signal.emit(1);
+                let mut emission = Box::pin(signal.emit(1));
                 assert!(poll_once(&mut emission).is_none());
                 while started.try_recv().is_err() {
                     tokio::task::yield_now().await;
@@ -262,7 +262,7 @@ async fn the_tasks_of_the_runtime_return_to_their_base() {
                 match n % 10 {
                     8 => signal.try_enqueue(n).unwrap(),
                     9 => signal.emit_detached(n).unwrap(),
-                    7 => drop(poll_once(&mut signal.emit(n))),
+                    7 => drop(poll_once(&mut Box::pin(signal.emit(n)))),
                     _ => assert_eq!(signal.emit(n).await.delivered(), 1),
                 }
                 sub.remove();

@@ -133,7 +133,7 @@ async fn a_panic_a_timeout_and_a_cancellation_are_warnings_too() {
     assert_warns(&log.take(), "u32", "panicked: boom");
     let _ = signal.emit(1).timeout(Duration::from_secs(1)).await;
     assert_warns(&log.take(), "u32", "timed out after 1s");
-    let mut emission = signal.emit(1);
+    let mut emission = Box::pin(signal.emit(1));
     assert!(poll_once(&mut emission).is_none());
     drop(emission);
     assert_warns(&log.take(), "u32", "cancelled: the emission was dropped");

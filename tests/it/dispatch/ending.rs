@@ -36,7 +36,7 @@ async fn dropping_an_emission_cancels_what_has_not_finished() {
             .on_failure(move |entry| sink.push(entry.cause().to_string()))
             .build();
         let gauge = hanging(&signal);
-        let mut emission = signal.emit(1);
+        let mut emission = Box::pin(signal.emit(1));
         assert!(poll_once(&mut emission).is_none());
         settle().await;
         assert!(poll_once(&mut emission).is_none());

@@ -215,7 +215,7 @@ async fn in_the_drop_of_a_future_that_is_cancelled() {
             let _inside = last.enter();
             std::future::pending::<()>().await;
         });
-        let mut emission = signal.emit(1);
+        let mut emission = Box::pin(signal.emit(1));
         assert!(poll_once(&mut emission).is_none());
         settle().await;
         drop(emission);

@@ -116,7 +116,7 @@ async fn permits_come_back_on_success_error_panic_timeout_and_cancellation() {
         settle().await;
         assert_eq!((pool.in_use(), pool.waiting()), (0, 0), "timeout, {mode}");
 
-        let mut emission = signal.emit(How::Hang);
+        let mut emission = Box::pin(signal.emit(How::Hang));
         assert!(poll_once(&mut emission).is_none());
         settle().await;
         assert!(pool.in_use() > 0, "{mode}");
@@ -166,7 +166,7 @@ async fn an_emission_that_waits_for_its_listeners_holds_no_idle_permit() {
             .build();
         signal.on(async |_| sleep(Duration::from_secs(1)).await);
         signal.on(async |_| {});
-        let mut emission = signal.emit(1);
+        let mut emission = Box::pin(signal.emit(1));
         assert!(poll_once(&mut emission).is_none());
         settle().await;
         assert_eq!(pool.in_use(), 1, "{mode}");

@@ -35,12 +35,12 @@ async fn reject_rejects_every_listener_at_once_and_counts_the_emission() {
     for mode in MODES {
         let pool = Pool::builder(1).when_full(WhenFull::Reject).build();
         let signal = full_signal(&pool, mode);
-        let mut holder = signal.emit(10);
+        let mut holder = Box::pin(signal.emit(10));
         assert!(poll_once(&mut holder).is_none());
         settle().await;
         assert_eq!(pool.in_use(), 1);
 
-        let report = poll_once(&mut signal.emit(10)).expect("it does not wait");
+        let report = poll_once(&mut Box::pin(signal.emit(10))).expect("it does not wait");
         assert_eq!(report.count(Outcome::Rejected), 3, "{mode}");
         assert_eq!(report.failed(), 3);
         for entry in report.failures() {
@@ -106,7 +106,7 @@ async fn waiting_is_first_come_first_served() {
             line.push(n);
             sleep(Duration::from_millis(1)).await;
         });
-        let mut emissions: Vec<_> = (0..20).map(|n| signal.emit(n)).collect();
+        let mut emissions: Vec<_> = (0..20).map(|n| Box::pin(signal.emit(n))).collect();
         for emission in &mut emissions {
             assert!(poll_once(emission).is_none());
         }

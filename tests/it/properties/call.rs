@@ -39,9 +39,10 @@ pub(super) type Verdict = Result<ControlFlow<()>, Scripted>;
 impl Call {
     pub(super) fn begin(world: &Arc<World>, no: usize, event: &Event) -> Self {
         let path = event.path;
-        let held = world.engine().holds(no);
         let id = {
             let mut ledger = world.ledger();
+            // Under the lock: between the two another thread would begin a call.
+            let held = world.engine().holds(no);
             ledger.check_start(&world.program, no, path);
             ledger.calls_of[no] += 1;
             if let Some(times) = world.program.listeners[no].times {
@@ -54,8 +55,9 @@ impl Call {
                 no,
                 path,
                 state: State::Running,
+                suspended: false,
             });
-            ledger.check_bound(world, no, held);
+            ledger.check_bound(world, no, held.map(|(_, permits)| permits));
             ledger.calls.len() - 1
         };
         let call = Self {
@@ -87,6 +89,7 @@ impl Call {
                 Act::Yield(times) => {
                     for _ in 0..times {
                         yield_once().await;
+                        self.world.ledger().calls[self.id].suspended = true;
                     }
                 }
                 Act::Sleep(slots) => sleep_until(self.instant(slots)).await,
@@ -165,12 +168,19 @@ impl Call {
     }
 
     fn set(&self, state: State) {
-        let held = self.world.engine().holds(self.no);
         let mut ledger = self.world.ledger();
+        // Under the lock: between the two another thread would begin a call.
+        let held = self.world.engine().holds(self.no);
         if state != State::Over {
             ledger.calls[self.id].state = state;
         }
-        ledger.check_bound(&self.world, self.no, held);
+        // The first poll of a call in the emitter's task leaves no mark.
+        let marked = held.is_none_or(|(marked, _)| marked);
+        if ledger.calls[self.id].suspended && !marked {
+            let complaint = format!("{} has suspended and runs without a mark", self.no);
+            ledger.violations.push(complaint);
+        }
+        ledger.check_bound(&self.world, self.no, held.map(|(_, permits)| permits));
         ledger.calls[self.id].state = state;
     }
 }

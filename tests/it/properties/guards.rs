@@ -98,7 +98,7 @@ async fn a_once_that_two_emissions_have_spawned_is_called_by_one() {
 async fn a_task_that_was_spawned_before_its_listener_was_removed_does_not_call_it() {
     let signal = in_mode(Dispatch::Parallel);
     let sub = signal.on_sync(|_| ());
-    let mut emission = signal.emit(1);
+    let mut emission = Box::pin(signal.emit(1));
     assert!((&mut emission).now_or_never().is_none());
     assert!(sub.remove());
     sub.removed().await;
@@ -358,7 +358,7 @@ async fn a_task_that_was_spawned_before_its_listener_was_replaced_calls_the_repl
     for (event, calls) in [(1, 0), (2, 1)] {
         let signal = in_mode(Dispatch::Parallel);
         let old = signal.listen().key("price").on_sync(|_| ()).unwrap();
-        let mut emission = signal.emit(event);
+        let mut emission = Box::pin(signal.emit(event));
         assert!((&mut emission).now_or_never().is_none());
         let builder = signal.listen().key("price").replace();
         // As its own filter says.

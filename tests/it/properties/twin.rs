@@ -13,7 +13,6 @@ use fanfare::Dispatch;
 use futures::FutureExt as _;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 
 use super::call::{Call, Verdict};
 use super::program::{Kind, Plan, Program, SignalPlan};
@@ -221,14 +220,48 @@ impl Drop for Progress {
     }
 }
 
-type Active = FuturesUnordered<BoxFuture<'static, (usize, Ended)>>;
+/// The calls that run: each is polled once whenever one may have moved, in the order of starts.
+#[derive(Default)]
+struct Active {
+    calls: Vec<BoxFuture<'static, (usize, Ended)>>,
+    /// How many have been polled since the task was last woken.
+    polled: usize,
+}
+
+impl Active {
+    /// Adds a call, polled by this waking of the task or not.
+    fn push(&mut self, call: BoxFuture<'static, (usize, Ended)>, polled: bool) {
+        if polled && self.polled == self.calls.len() {
+            self.polled += 1;
+        }
+        self.calls.push(call);
+    }
+
+    async fn next(&mut self) -> Option<(usize, Ended)> {
+        poll_fn(|cx| {
+            while let Some(call) = self.calls.get_mut(self.polled) {
+                if let Poll::Ready(ended) = call.as_mut().poll(cx) {
+                    drop(self.calls.remove(self.polled));
+                    return Poll::Ready(Some(ended));
+                }
+                self.polled += 1;
+            }
+            self.polled = 0;
+            if self.calls.is_empty() {
+                return Poll::Ready(None);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
 
 async fn run(plan: &SignalPlan, progress: &mut Progress, event: &Event) {
     if event.depth >= plan.recursion_limit {
         progress.cancel("", "rejected: recursion");
         return;
     }
-    let mut active = Active::new();
+    let mut active = Active::default();
     let mut stage = 0;
     while progress.next < progress.members.len() {
         let index = progress.next;
@@ -254,19 +287,19 @@ async fn run(plan: &SignalPlan, progress: &mut Progress, event: &Event) {
             progress.called[index] = Some(no);
             let mut task = tokio::task::JoinSet::new();
             task.spawn(member.call(event.clone()));
-            active.push(
-                async move {
-                    let joined = task.join_next().await.expect("it was spawned");
-                    (index, joined.expect("a panic is an outcome"))
-                }
-                .boxed(),
-            );
+            let call = async move {
+                let joined = task.join_next().await.expect("it was spawned");
+                (index, joined.expect("a panic is an outcome"))
+            };
+            active.push(call.boxed(), false);
         } else {
             progress.called[index] = Some(no);
             let mut call = member.call(event.clone()).boxed();
             match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
                 Poll::Ready(outcome) => progress.settle(index, outcome),
-                Poll::Pending => active.push(call.map(move |outcome| (index, outcome)).boxed()),
+                Poll::Pending => {
+                    active.push(call.map(move |outcome| (index, outcome)).boxed(), true);
+                }
             }
         }
     }

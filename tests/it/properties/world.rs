@@ -84,6 +84,8 @@ pub(super) struct CallRecord {
     pub(super) no: usize,
     pub(super) path: u64,
     pub(super) state: State,
+    /// It has suspended and gone on.
+    pub(super) suspended: bool,
 }
 
 #[derive(Default)]
@@ -474,16 +476,12 @@ impl Ledger {
     }
 
     /// Looked at whenever a call starts, goes on, or ends.
-    pub(super) fn check_bound(&mut self, world: &World, no: usize, held: Option<(bool, usize)>) {
+    pub(super) fn check_bound(&mut self, world: &World, no: usize, permits: Option<usize>) {
         let running = self.running(&world.program, State::Running);
-        if let Some((marked, permits)) = held {
-            if !marked {
-                self.violations.push(format!("{no} runs without a mark"));
-            }
-            if world.bounded && permits < running {
-                let complaint = format!("{running} run, and {permits} permits are held");
-                self.violations.push(complaint);
-            }
+        if let Some(permits) = permits.filter(|permits| world.bounded && *permits < running) {
+            let complaint =
+                format!("{running} run, {no} among them, and {permits} permits are held");
+            self.violations.push(complaint);
         }
         if world.bounded && running > self.cap {
             let complaint = format!("{running} run on a pool of {}", self.cap);

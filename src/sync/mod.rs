@@ -1,6 +1,10 @@
 //! The synchronisation primitives that the rest of the crate uses, in one place so that a model checker can replace them.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) mod shard;
+
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 use std::sync::{MutexGuard, PoisonError};
 
 /// A mutex without poisoning: no user code runs under any lock of this crate, so a panic cannot leave half a change behind.

@@ -1,0 +1,162 @@
+//! The chain of calls: which listeners the code that runs here was called by.
+//!
+//! A thread-local points to the [`Frame`] of the innermost call that is being polled, which lives on the stack of whoever polls; frames point outwards. So a call costs one
+//! write, of its place, and a pass over all listeners of an emission one pointer. What goes to another task or thread takes the chain along as [`Link`]s.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::Lease;
+
+/// The calls that a frame can be in.
+pub(crate) trait Calls {
+    /// The id of the listener at a place.
+    fn listener(&self, place: usize) -> u64;
+    /// The id of the signal.
+    fn signal(&self) -> u64;
+    /// The name of the signal.
+    fn name(&self) -> &Arc<str>;
+}
+
+/// One call while it is polled.
+pub(crate) struct Frame<'a> {
+    pub(crate) calls: &'a dyn Calls,
+    /// Which of them it is.
+    pub(crate) place: Cell<usize>,
+    /// The permit that the listener runs on, if its signal has a pool.
+    pub(crate) lease: Option<&'a Arc<Lease>>,
+    /// The number of the pin that this poll holds, or zero.
+    pub(crate) pin: u64,
+    /// The call is marked as running.
+    pub(crate) marked: bool,
+    /// Its emission is counted as inside the signal.
+    pub(crate) inside: bool,
+    /// 1 for a call of an emission that no listener made.
+    pub(crate) depth: usize,
+    pub(crate) outer: Outer<'a>,
+}
+
+/// What a call was made in.
+#[derive(Clone, Copy)]
+pub(crate) enum Outer<'a> {
+    Nothing,
+    Frame(&'a Frame<'a>),
+    Link(&'a Arc<Link>),
+}
+
+/// One call that what runs in another task or thread was made in. It has suspended since, or waits in place.
+pub(crate) struct Link {
+    listener: u64,
+    signal: u64,
+    name: Arc<str>,
+    lease: Option<Arc<Lease>>,
+    depth: usize,
+    outer: Option<Arc<Link>>,
+}
+
+scoped_tls_hkt::scoped_thread_local!(static FRAME: for<'a> &'a Frame<'a>);
+
+impl Frame<'_> {
+    /// Runs `code` with this as the innermost call.
+    #[inline]
+    pub(crate) fn enter<R>(&self, code: impl FnOnce() -> R) -> R {
+        FRAME.set(self, code)
+    }
+}
+
+/// Runs `code` with what this thread's innermost call is.
+#[inline]
+pub(crate) fn within<R>(code: impl FnOnce(Outer<'_>) -> R) -> R {
+    if FRAME.is_set() {
+        FRAME.with(|frame| code(Outer::Frame(frame)))
+    } else {
+        code(Outer::Nothing)
+    }
+}
+
+/// One call of the chain.
+pub(crate) struct Seen<'a> {
+    pub(crate) listener: u64,
+    pub(crate) signal: u64,
+    pub(crate) name: &'a Arc<str>,
+    pub(crate) pin: u64,
+    pub(crate) marked: bool,
+    pub(crate) inside: bool,
+}
+
+impl<'a> Outer<'a> {
+    /// The permit that the innermost call runs on.
+    pub(crate) fn lease(self) -> Option<&'a Arc<Lease>> {
+        match self {
+            Self::Nothing => None,
+            Self::Frame(frame) => frame.lease,
+            Self::Link(link) => link.lease.as_ref(),
+        }
+    }
+
+    /// How many calls there are around.
+    #[inline]
+    pub(crate) fn depth(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Frame(frame) => frame.depth,
+            Self::Link(link) => link.depth,
+        }
+    }
+
+    /// The calls around, innermost first.
+    pub(crate) fn chain(self) -> impl Iterator<Item = Seen<'a>> {
+        let mut next = self;
+        std::iter::from_fn(move || match next {
+            Self::Nothing => None,
+            Self::Frame(frame) => {
+                next = frame.outer;
+                Some(Seen {
+                    listener: frame.calls.listener(frame.place.get()),
+                    signal: frame.calls.signal(),
+                    name: frame.calls.name(),
+                    pin: frame.pin,
+                    marked: frame.marked,
+                    inside: frame.inside,
+                })
+            }
+            Self::Link(link) => {
+                next = link.outer.as_ref().map_or(Self::Nothing, Self::Link);
+                Some(Seen {
+                    listener: link.listener,
+                    signal: link.signal,
+                    name: &link.name,
+                    pin: 0,
+                    marked: true,
+                    inside: true,
+                })
+            }
+        })
+    }
+
+    /// The chain for what goes to another task or thread.
+    pub(crate) fn to_link(self) -> Option<Arc<Link>> {
+        match self {
+            Self::Nothing => None,
+            Self::Link(link) => Some(Arc::clone(link)),
+            Self::Frame(frame) => Some(Arc::new(Link {
+                listener: frame.calls.listener(frame.place.get()),
+                signal: frame.calls.signal(),
+                name: Arc::clone(frame.calls.name()),
+                lease: frame.lease.cloned(),
+                depth: frame.depth,
+                outer: frame.outer.to_link(),
+            })),
+        }
+    }
+}
+
+/// Whether the code that runs here was called by a call that `which` picks.
+pub(crate) fn is_within(mut which: impl FnMut(&Seen<'_>) -> bool) -> bool {
+    within(|outer| outer.chain().any(|seen| which(&seen)))
+}
+
+/// How many calls of those around `which` picks.
+pub(crate) fn count_within(mut which: impl FnMut(&Seen<'_>) -> bool) -> usize {
+    within(|outer| outer.chain().filter(|seen| which(seen)).count())
+}

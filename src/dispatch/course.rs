@@ -1,0 +1,436 @@
+//! The way of an emission that is more than one pass: permits, stages, tasks, deadlines, and listeners that suspend.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::Pass;
+use super::active::Active;
+use super::emission::State;
+use super::options::{Dispatch, OnError};
+use super::running::{Finished, Parked, Place, is_blocking};
+use super::start::{Start, called_instead, refused, why_skipped};
+use super::tasks::Errand;
+use super::watch::{Ended, Watch};
+use crate::clock;
+use crate::context::{Frame, Link, Loan, Outer};
+use crate::event::Event;
+use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
+use crate::pool::{Acquire, Permit};
+use crate::registry::Entry;
+use crate::sync::Ordering;
+
+/// So many samples of a listener in a row must be long before it is warned of: a poll that was preempted is one.
+const SAMPLES: u32 = 4;
+const LONG: Duration = super::emission::LONG;
+
+/// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
+/// permit, and the pass.
+pub(super) struct More<E: Event> {
+    active: Active<E>,
+    pub(super) permit: Option<Permit>,
+    acquire: Option<Acquire>,
+    pub(super) loan: Option<Loan>,
+    /// A place that no call has suspended in yet.
+    spare: Option<Parked<E>>,
+    /// The listener of `next`, whose filter has said yes, while it waits for a permit.
+    checked: Option<Arc<Entry<E>>>,
+    /// What the emission was made in, for its tasks.
+    outer: Option<Arc<Link>>,
+    pub(super) watch: Watch,
+    /// The emission has had its first permit.
+    admitted: bool,
+    /// The call in the emission's own place has been polled in this poll.
+    pub(super) own_polled: bool,
+    /// Each call of this poll is timed.
+    probe: bool,
+    pub(super) suspended: bool,
+    pub(super) pass: Option<Pass>,
+}
+
+impl<E: Event> Default for More<E> {
+    fn default() -> Self {
+        Self {
+            active: Active::None,
+            permit: None,
+            acquire: None,
+            loan: None,
+            spare: None,
+            checked: None,
+            outer: None,
+            watch: Watch::default(),
+            admitted: false,
+            own_polled: false,
+            probe: false,
+            suspended: false,
+            pass: None,
+        }
+    }
+}
+
+impl<E: Event> More<E> {
+    /// A new poll of the emission begins, or goes on behind a pass.
+    pub(super) fn rewind(&mut self, sampled: bool) {
+        self.probe = sampled;
+        if self.suspended {
+            self.own_polled = false;
+        }
+        self.active.rewind();
+    }
+}
+
+impl<E: Event> State<'_, E> {
+    /// Finds the listener that this emission is made in, and refuses what may not begin.
+    pub(super) fn begin(&mut self, outer: Outer<'_>) {
+        let core = self.core;
+        let more = self.more();
+        more.loan = outer.lease().cloned().map(Loan::new);
+        if core.in_tasks {
+            more.outer = outer.to_link();
+        }
+        let limit = core.options.recursion_limit;
+        if outer.depth() >= limit {
+            let mut path: Vec<&str> = outer.chain().map(|call| &**call.name).collect();
+            path.reverse();
+            path.push(&core.name);
+            let path = path.join(" -> ");
+            self.reject(&Rejection::RecursionLimit { limit, path });
+            return;
+        }
+        if let Some(loan) = &mut more.loan {
+            // The listeners of this emission, or those of one that they make in turn, may need permits of the very pool of the listener that waits.
+            loan.lend();
+        }
+        if let Some(ended) = more.watch.ended(core) {
+            self.pass_over_rest(&ended.cause());
+        }
+    }
+
+    /// Starts what may start and drives what is active, until all is done or nothing moves.
+    pub(super) fn run(
+        &mut self,
+        mut own: Pin<&mut Place<E>>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let version = Arc::clone(&self.version);
+        let probe = self.more().probe && version.suspect.load(Ordering::Relaxed);
+        self.more().probe = probe;
+        loop {
+            while let Some(entry) = version.entries.get(self.next) {
+                if self.stopped {
+                    self.skip_rest();
+                } else if self.must_wait(&own, entry)
+                    || self.start(own.as_mut(), entry, base, cx).is_pending()
+                {
+                    break;
+                }
+            }
+            match self.poll_active(own.as_mut(), cx) {
+                Poll::Ready(Some(finished)) => self.settle(finished),
+                Poll::Ready(None) if self.next >= version.entries.len() => return Poll::Ready(()),
+                _ => break,
+            }
+        }
+        let core = self.core;
+        let more = self.more();
+        // A permit that was kept for the next listener is not held while that waits for those before it.
+        more.permit = None;
+        let ended = ready!(more.watch.poll(cx, core));
+        self.cancel(own, ended);
+        Poll::Ready(())
+    }
+
+    /// The next call that has ended. Ready with `None` if none runs.
+    fn poll_active(
+        &mut self,
+        own: Pin<&mut Place<E>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Finished<E>>> {
+        let more = self.more();
+        let own_runs = !own.is_free();
+        if own_runs && !more.own_polled {
+            if let Poll::Ready(finished) = own.poll_call(cx) {
+                return Poll::Ready(Some(finished));
+            }
+            more.own_polled = true;
+        }
+        match more.active.poll_next(cx) {
+            Poll::Ready(None) if own_runs => Poll::Pending,
+            next => next,
+        }
+    }
+
+    /// Whether those that are active must finish before this listener starts: the barrier of stages, and the order of `Sequential`.
+    fn must_wait(&mut self, own: &Pin<&mut Place<E>>, entry: &Entry<E>) -> bool {
+        if own.is_free() && self.more().active.is_empty() {
+            return false;
+        }
+        let started = &self.version.entries[self.next - 1];
+        self.core.options.mode() == Dispatch::Sequential
+            || started.record.stage() != entry.record.stage()
+    }
+
+    /// Starts the next listener, or passes over it. Pending while it waits for a permit.
+    fn start(
+        &mut self,
+        own: Pin<&mut Place<E>>,
+        listed: &Arc<Entry<E>>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let checked = self.more().checked.take();
+        let (entry, removed) = listed.current_and_removed();
+        let refusal = if removed || entry.record.is_spent() {
+            Some(Cause::Skipped(why_skipped(&entry.record)))
+        } else if checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
+            None
+        } else {
+            refused(entry, &self.payload)
+        };
+        if let Some(cause) = refusal {
+            self.pass_over(listed, entry, cause);
+            return Poll::Ready(());
+        }
+        match self.poll_permit(cx) {
+            Poll::Pending => {
+                self.more().checked = Some(Arc::clone(entry));
+                return Poll::Pending;
+            }
+            Poll::Ready(Err(full)) => self.reject(&full),
+            Poll::Ready(Ok(())) => {
+                if !Arc::ptr_eq(listed, entry) {
+                    called_instead(listed, entry);
+                }
+                let index = self.next;
+                self.next += 1;
+                if self.core.in_tasks {
+                    self.spawn(index, entry);
+                } else {
+                    self.start_here(own, index, entry, base, cx);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn start_here(
+        &mut self,
+        own: Pin<&mut Place<E>>,
+        index: usize,
+        entry: &Arc<Entry<E>>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let last = self.next == self.version.entries.len();
+        let core = self.core;
+        let more = self.more.get_or_insert_default();
+        let start = Start {
+            core,
+            index,
+            entry,
+            payload: &mut self.payload,
+            last,
+            permit: &mut more.permit,
+            timed_from: None,
+        };
+        let since = more.probe.then(clock::now);
+        let finished = if own.is_free() {
+            more.own_polled = true;
+            own.start(start, base, cx)
+        } else {
+            let spare = more.spare.take();
+            let mut spare = spare.unwrap_or_else(|| Parked(Box::pin(Place::new())));
+            let finished = spare.0.as_mut().start(start, base, cx);
+            if finished.is_some() {
+                more.spare = Some(spare);
+            } else {
+                more.active.park(spare);
+            }
+            finished
+        };
+        if let Some(since) = since {
+            let poll = clock::now().saturating_duration_since(since);
+            if entry.record.poll_was_long(poll >= LONG, SAMPLES) {
+                core.warn_of_long_polls(&entry.record, poll);
+                self.version.suspect.store(false, Ordering::Relaxed);
+            }
+        }
+        if let Some(finished) = finished {
+            self.settle(finished);
+        }
+    }
+
+    fn spawn(&mut self, index: usize, entry: &Arc<Entry<E>>) {
+        let core = self.core;
+        let Some(handle) = core.options.handle() else {
+            return self.fail(index, entry, Cause::Rejected(Rejection::NoRuntime));
+        };
+        let owned = entry.callee.kind().owns();
+        let last = self.next == self.version.entries.len();
+        match catch(|| self.payload.split(owned, last)) {
+            Ok(payload) => {
+                let more = self.more();
+                let errand = Errand {
+                    core: Arc::clone(core),
+                    outer: more.outer.clone(),
+                    index,
+                    entry: Arc::clone(entry),
+                    payload,
+                    permit: more.permit.take(),
+                    begun: false,
+                };
+                more.active.tasks().spawn(&handle, errand);
+            }
+            Err(message) => self.fail(index, entry, Cause::Panicked(message)),
+        }
+    }
+
+    /// Takes a permit, if the signal has a pool: the first as the pool's policy says, further ones for as long as it takes. In `Parallel` only the
+    /// first is taken here; the tasks take theirs.
+    fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        let core = self.core;
+        let Some(pool) = &core.options.pool else {
+            return Poll::Ready(Ok(()));
+        };
+        let more = self.more();
+        if more.permit.is_some() || (more.admitted && core.in_tasks) {
+            return Poll::Ready(Ok(()));
+        }
+        if more.acquire.is_none() {
+            more.permit = pool.try_acquire();
+        }
+        if more.permit.is_none() {
+            let admitted = more.admitted;
+            let acquire = more.acquire.get_or_insert_with(|| {
+                if admitted {
+                    pool.acquire()
+                } else {
+                    pool.admit()
+                }
+            });
+            let acquired = ready!(acquire.as_mut().poll(cx));
+            more.acquire = None;
+            match acquired {
+                Ok(permit) => more.permit = Some(permit),
+                Err(full) => {
+                    return Poll::Ready(Err(Rejection::PoolFull {
+                        size: full.size,
+                        waited: full.waited,
+                    }));
+                }
+            }
+        }
+        more.admitted = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Counts what came of one call.
+    pub(super) fn settle(&mut self, finished: Finished<E>) {
+        match finished {
+            Finished::Done { stop } => {
+                self.tally.done(1);
+                self.stopped |= stop;
+            }
+            Finished::NotDone {
+                index,
+                entry,
+                cause,
+                duration,
+                called,
+            } => {
+                if !called {
+                    entry.record.not_called();
+                }
+                self.not_done(index, &entry, cause, duration);
+            }
+        }
+    }
+
+    /// Passes over the next listener, and gives up the place in the queue that it may have: nobody looks there any more, and a permit that came
+    /// would be held for nothing.
+    fn pass_over(&mut self, listed: &Entry<E>, entry: &Arc<Entry<E>>, cause: Cause) {
+        self.more().acquire = None;
+        self.next += 1;
+        listed.record.not_called();
+        self.not_done(self.next - 1, entry, cause, None);
+    }
+
+    /// A listener is not called.
+    fn fail(&mut self, index: usize, entry: &Arc<Entry<E>>, cause: Cause) {
+        entry.record.not_called();
+        self.not_done(index, entry, cause, None);
+    }
+
+    #[cold]
+    fn not_done(
+        &mut self,
+        index: usize,
+        entry: &Entry<E>,
+        cause: Cause,
+        duration: Option<Duration>,
+    ) {
+        entry.record.not_done(&cause);
+        let entry = ReportEntry {
+            index,
+            who: entry.record.identity(),
+            cause,
+            duration,
+        };
+        if entry.outcome().is_failure() {
+            self.core.tell(&entry);
+            self.stopped |= self.core.options.on_error == OnError::Stop;
+        }
+        self.tally.not_done(entry);
+    }
+
+    fn skip_rest(&mut self) {
+        self.rest(|entry| {
+            let record = &entry.record;
+            Cause::Skipped(if record.is_removed() || record.is_spent() {
+                why_skipped(record)
+            } else {
+                Skip::Stopped
+            })
+        });
+    }
+
+    fn reject(&mut self, rejection: &Rejection) {
+        self.rest(|_| Cause::Rejected(rejection.clone()));
+    }
+
+    fn pass_over_rest(&mut self, cause: &Cause) {
+        self.rest(|_| cause.clone());
+    }
+
+    /// Passes over all listeners that have not started.
+    fn rest(&mut self, cause: impl Fn(&Entry<E>) -> Cause) {
+        let version = Arc::clone(&self.version);
+        while let Some(listed) = version.entries.get(self.next) {
+            let entry = listed.current();
+            self.pass_over(listed, entry, cause(entry));
+        }
+    }
+
+    /// Ends the emission early: drops the listeners that run, and passes over the rest.
+    pub(super) fn cancel(&mut self, own: Pin<&mut Place<E>>, ended: Ended) {
+        let mut cancelled: Vec<_> = own.cancel().into_iter().collect();
+        let mut cancel = |call: &mut Parked<E>| cancelled.extend(call.0.as_mut().cancel());
+        match std::mem::replace(&mut self.more().active, Active::None) {
+            Active::None => {}
+            Active::Few(mut few) => few.parked.iter_mut().for_each(&mut cancel),
+            Active::Many(many) => many.into_iter().for_each(|mut call| cancel(&mut call)),
+            Active::Tasks(tasks) => cancelled.extend(tasks.cancel()),
+        }
+        for (index, entry) in cancelled {
+            let cause = if is_blocking(&entry) {
+                ended.cause()
+            } else {
+                ended.cause_of_running()
+            };
+            self.not_done(index, &entry, cause, None);
+        }
+        self.pass_over_rest(&ended.cause());
+    }
+}

@@ -1,0 +1,144 @@
+//! The fast path: one pass over plain listeners, called and finished in place.
+//!
+//! Nothing here is written that another emitter reads or writes, and nothing is allocated: the calls share one frame, one slot and one catch.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+
+use super::emission::State;
+use super::running::{Finished, Occupancy, Place, Running, end_panicked};
+use crate::clock;
+use crate::context::{Calls, Frame, Outer};
+use crate::event::Event;
+use crate::listener::{Call, Payload, Slot, Step};
+use crate::outcome::{Cause, catch};
+use crate::registry::{Entry, Snapshot};
+
+/// Why a pass stopped, at the place that its frame says.
+enum Halt {
+    /// Behind the last listener.
+    End,
+    /// This listener needs more than a pass.
+    NotPlain,
+    /// This one asked that nobody after it be called.
+    Break,
+    /// This one has suspended: its future is in the slot.
+    Suspended,
+    /// This one did not succeed.
+    Not(Box<Cause>),
+}
+
+impl<E: Event> State<'_, E> {
+    /// Calls listeners from the first on, until one suspends, asks to stop, or is not plain.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        mut own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        pin: u64,
+        cx: &mut Context<'_>,
+    ) {
+        loop {
+            let (from, version) = (self.next, &**self.version);
+            let frame = Frame {
+                calls: version,
+                place: Cell::new(from),
+                lease: None,
+                pin,
+                marked: false,
+                inside: false,
+                depth: outer.depth() + 1,
+                outer,
+            };
+            let (payload, entries) = (&mut self.payload, &version.entries);
+            let halt = frame.enter(|| {
+                let calls = || call_plain(entries, &frame.place, payload, own.as_mut().slot(), cx);
+                match catch(calls) {
+                    Ok(halt) => halt,
+                    Err(message) => match end_panicked(own.as_mut().slot(), message) {
+                        Step::Not(cause) => Halt::Not(cause),
+                        _ => unreachable!("a panic is no success"),
+                    },
+                }
+            });
+            let place = frame.place.get();
+            self.next = place;
+            self.tally.done(place - from);
+            match halt {
+                Halt::End | Halt::NotPlain => return,
+                _ => self.next += 1,
+            }
+            match halt {
+                Halt::Break => {
+                    self.tally.done(1);
+                    self.stopped = true;
+                }
+                Halt::Not(cause) => {
+                    let entry = &self.version.entries[place];
+                    let finished = Finished::called(place, entry, Step::Not(cause), None);
+                    self.settle(finished);
+                }
+                _ => {
+                    let entry = Arc::clone(&self.version.entries[place]);
+                    own.as_mut().keep(Running {
+                        index: place,
+                        occupancy: Some(Occupancy::of(&entry, None)),
+                        entry,
+                        started: Some(clock::now()),
+                        taking: None,
+                    });
+                    self.more().own_polled = true;
+                    return;
+                }
+            }
+            if self.stopped {
+                return;
+            }
+        }
+    }
+}
+
+#[inline]
+fn call_plain<E: Event>(
+    entries: &[Arc<Entry<E>>],
+    place: &Cell<usize>,
+    payload: &mut Payload<E>,
+    mut slot: Pin<&mut Slot>,
+    cx: &mut Context<'_>,
+) -> Halt {
+    let from = place.get();
+    for (at, entry) in entries.iter().enumerate().skip(from) {
+        place.set(at);
+        if !entry.record.is_plain() {
+            return Halt::NotPlain;
+        }
+        let call = Call {
+            payload,
+            last: at + 1 == entries.len(),
+        };
+        match entry.callee.call(call, slot.as_mut(), Some(cx)) {
+            Step::Done => {}
+            Step::Break => return Halt::Break,
+            Step::Pending => return Halt::Suspended,
+            Step::Not(cause) => return Halt::Not(cause),
+        }
+    }
+    place.set(entries.len());
+    Halt::End
+}
+
+impl<E: Event> Calls for Snapshot<E> {
+    fn listener(&self, place: usize) -> u64 {
+        self.entries.get(place).map_or(0, |entry| entry.record.id)
+    }
+
+    fn signal(&self) -> u64 {
+        self.home.id
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.home.name
+    }
+}

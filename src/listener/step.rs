@@ -1,0 +1,41 @@
+//! How far a call has come.
+
+use std::sync::Arc;
+
+use crate::outcome::{Cause, Flow, Verdict};
+
+/// How far a call has come. Two words, so that it is handed back in registers; the rare case is boxed.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// It succeeded.
+    Done,
+    /// It succeeded, and nobody after it is to be called.
+    Break,
+    /// It has suspended; its future is in the slot.
+    Pending,
+    /// It did not succeed.
+    Not(Box<Cause>),
+}
+
+impl Step {
+    #[cold]
+    pub(crate) fn not(cause: Cause) -> Self {
+        Self::Not(Box::new(cause))
+    }
+
+    #[cold]
+    pub(crate) fn panicked(message: Arc<str>) -> Self {
+        Self::not(Cause::Panicked(message))
+    }
+}
+
+impl From<Verdict> for Step {
+    #[inline]
+    fn from(verdict: Verdict) -> Self {
+        match verdict.0 {
+            Flow::Done => Self::Done,
+            Flow::Break => Self::Break,
+            Flow::Not(cause) => Self::not(cause),
+        }
+    }
+}

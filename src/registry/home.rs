@@ -1,0 +1,102 @@
+//! What the listeners of one signal have in common.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use tokio::sync::Notify;
+
+use super::pins::{Before, Pins};
+use super::record::Record;
+use crate::sync::shard::Sum;
+use crate::sync::{AtomicU64, Ordering, unique_id};
+
+/// What a signal does for its listeners, whatever its event type.
+pub(crate) trait Host: Send + Sync {
+    /// Takes a listener out. False if it is out already.
+    fn remove(&self, record: &Record) -> bool;
+
+    /// Brings the counts of all listeners up to date.
+    fn settle(&self);
+}
+
+/// What the listeners of one signal have in common: its name, who is calling them, and what has come of it.
+pub(crate) struct Home {
+    pub(crate) id: u64,
+    pub(crate) name: Arc<str>,
+    /// Woken when something ends that `removed()` or `shutdown` may wait for.
+    pub(crate) quiet: Arc<Notify>,
+    pub(crate) pins: Pins,
+    pub(crate) totals: Totals,
+    host: OnceLock<Weak<dyn Host>>,
+}
+
+impl Home {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        let quiet = Arc::new(Notify::new());
+        Self {
+            id: unique_id(),
+            name,
+            pins: Pins::new(&quiet),
+            quiet,
+            totals: Totals::default(),
+            host: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn set_host(&self, host: Weak<dyn Host>) {
+        let _ = self.host.set(host);
+    }
+
+    /// The signal, while it lives.
+    pub(crate) fn host(&self) -> Option<Arc<dyn Host>> {
+        self.host.get()?.upgrade()
+    }
+
+    /// Whoever is polled from here on sees all that was written before. Says who was polled before.
+    pub(crate) fn renew_pin(&self) -> Before {
+        self.pins.renew(&self.quiet)
+    }
+}
+
+/// What the emissions of a signal have done, as far as it was settled.
+#[derive(Default)]
+pub(crate) struct Totals {
+    emissions: AtomicU64,
+    dead: AtomicU64,
+    done: AtomicU64,
+    registrations: AtomicU64,
+}
+
+impl Totals {
+    pub(super) fn registered(&self, listeners: usize) {
+        self.registrations
+            .fetch_add(listeners as u64, Ordering::Relaxed);
+    }
+
+    /// Listeners that have been registered in all.
+    pub(crate) fn registrations(&self) -> u64 {
+        self.registrations.load(Ordering::Relaxed)
+    }
+
+    /// Adds what emissions to so many listeners have done.
+    pub(super) fn add(&self, sum: Sum, listeners: usize) {
+        self.emissions.fetch_add(sum.begun, Ordering::Relaxed);
+        self.done.fetch_add(sum.done, Ordering::Relaxed);
+        if listeners == 0 {
+            self.dead.fetch_add(sum.begun, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn emissions(&self) -> u64 {
+        self.emissions.load(Ordering::Relaxed)
+    }
+
+    /// Emissions that nobody listened to.
+    pub(crate) fn dead(&self) -> u64 {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Calls that succeeded.
+    pub(crate) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+}
