@@ -8,10 +8,8 @@ use super::BusBuilder;
 use super::map::Map;
 use crate::dispatch::{Core, Emit, Options};
 use crate::event::Event;
-use crate::outcome::Report;
 use crate::registry::{Home, Metadata};
 use crate::signal::{Description, Inner, Shutdown, Signal, shutdown};
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// All signals of a service, found by event type. Cheap to clone; clones are the same bus.
 ///
@@ -51,10 +49,8 @@ pub struct Bus {
 struct Shared {
     signals: Map,
     options: Options,
-    /// Speaks for the types that have no signal.
-    unknown: Core,
-    unknown_events: AtomicU64,
-    closed: AtomicBool,
+    /// Counts the events of types that have no signal, speaks for them, and is closed with the bus.
+    unknown: Arc<Core>,
 }
 
 impl Bus {
@@ -78,10 +74,8 @@ impl Bus {
         Self {
             inner: Arc::new(Shared {
                 signals: Map::new(),
-                unknown: Core::new(&Arc::new(Home::new(name)), "", options.clone()),
-                unknown_events: AtomicU64::new(0),
+                unknown: Arc::new(Core::new(&Arc::new(Home::new(name)), "", options.clone())),
                 options,
-                closed: AtomicBool::new(false),
             }),
         }
     }
@@ -116,16 +110,11 @@ impl Bus {
     /// # Performance
     ///
     /// [`Signal::emit`] and one look-up in a map, without a lock. A type that nobody has listened to makes no signal and allocates nothing.
-    #[inline]
+    #[inline(always)]
     pub fn emit<E: Event>(&self, event: E) -> Emit<'_, E> {
         match self.inner.signals.find() {
             Some(signal) => signal.emit(event),
-            None if self.is_closed() => Emit::nobody(Report::closed()),
-            None => {
-                self.inner.unknown_events.fetch_add(1, Ordering::Relaxed);
-                self.inner.unknown.dead_event(std::any::type_name::<E>());
-                Emit::nobody(Report::default())
-            }
+            None => Emit::new(&self.inner.unknown, None, event),
         }
     }
 
@@ -146,7 +135,8 @@ impl Bus {
     /// # }
     /// ```
     pub async fn shutdown(&self, limit: Duration) -> Shutdown {
-        self.inner.closed.store(true, Ordering::SeqCst);
+        let unknown = &self.inner.unknown;
+        unknown.gate.close(&unknown.home);
         shutdown(self.inner.signals.all(), limit).await
     }
 
@@ -179,7 +169,7 @@ impl Bus {
 
     /// Whether [`shutdown`](Self::shutdown) has been called.
     pub fn is_closed(&self) -> bool {
-        self.inner.closed.load(Ordering::SeqCst)
+        self.inner.unknown.gate.is_closed()
     }
 
     /// How many listeners all signals have together. See [`Bus`](crate::Bus).
@@ -238,7 +228,7 @@ impl Bus {
 
     /// How many events were emitted whose type no listener has ever been registered for. See [`Bus`](crate::Bus).
     pub fn unknown_events(&self) -> u64 {
-        self.inner.unknown_events.load(Ordering::Relaxed)
+        self.inner.unknown.stats().dead()
     }
 
     /// Removes every listener of every signal, and says how many there were. See [`Signal::clear`].

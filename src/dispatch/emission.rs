@@ -22,7 +22,7 @@ use crate::context::{Calls, Frame, Outer, within};
 use crate::event::Event;
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Outcome, Report, Tally};
-use crate::registry::Borrowed;
+use crate::registry::{Borrowed, Snapshot};
 use crate::sync::Ordering;
 use crate::sync::shard::{self, Seat};
 
@@ -50,7 +50,8 @@ pin_project! {
 /// What an emission is beside the place of its first call that suspends.
 pub(super) struct State<'a, E: Event> {
     pub(super) core: &'a Arc<Core>,
-    pub(super) version: Borrowed<E>,
+    /// None if there is no signal: nobody has ever listened.
+    pub(super) version: Option<Borrowed<E>>,
     pub(super) payload: Payload<E>,
     /// The next listener to start, as an index into the version.
     pub(super) next: usize,
@@ -74,24 +75,28 @@ pub(super) enum Phase {
 }
 
 impl<'a, E: Event> Emission<'a, E> {
-    #[inline]
-    pub(crate) fn new(core: &'a Arc<Core>, version: Borrowed<E>, event: E) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(core: &'a Arc<Core>, version: Option<Borrowed<E>>, event: E) -> Self {
         // Tasks share the event too, where a listener only borrows it.
-        let shares = version.shares || core.in_tasks;
-        let shares = shares && !version.entries.is_empty();
+        let shares = |version: &Borrowed<E>| {
+            (version.shares || core.in_tasks) && !version.entries.is_empty()
+        };
+        let shares = version.as_ref().is_some_and(shares);
+        let state = State {
+            core,
+            version,
+            payload: Payload::new(event, shares),
+            next: 0,
+            phase: Phase::New,
+            stopped: false,
+            if_dropped: Cancellation::Dropped,
+            tally: Tally::default(),
+            more: None,
+        };
+        // Made last, where it is to be: there is nothing in it yet, and much of it to move.
         Self {
+            state,
             own: Place::new(),
-            state: State {
-                core,
-                version,
-                payload: Payload::new(event, shares),
-                next: 0,
-                phase: Phase::New,
-                stopped: false,
-                if_dropped: Cancellation::Dropped,
-                tally: Tally::default(),
-                more: None,
-            },
         }
     }
 
@@ -127,6 +132,9 @@ impl<E: Event> State<'_, E> {
         outer: Outer<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
+        if self.version.is_none() {
+            return Poll::Ready(self.nobody());
+        }
         let pinned = self.core.home.pins.pin();
         let mut sampled = shard::tick(SAMPLE);
         if self.phase == Phase::New {
@@ -135,17 +143,29 @@ impl<E: Event> State<'_, E> {
                 return Poll::Ready(Report::closed());
             }
             self.phase = Phase::Running;
-            sampled |= self.version.shards.begin(Seat::of_this_thread());
+            sampled |= self.version().shards.begin(Seat::of_this_thread());
             if self.is_plain(outer) && !sampled {
-                self.pass(own.as_mut(), outer, pinned.number(), cx);
-                if self.next == self.version.entries.len() && own.is_free() {
-                    return Poll::Ready(self.finish());
+                if self.pass(own.as_mut(), outer, pinned.number(), cx) {
+                    return Poll::Ready(self.all_done());
                 }
             } else {
                 return self.poll_first(own, outer, pinned.number(), sampled, cx);
             }
         }
         self.poll_on(own, outer, pinned.number(), sampled, cx)
+    }
+
+    /// What came of an event that no signal is there for.
+    #[cold]
+    fn nobody(&mut self) -> Report {
+        assert!(self.phase == Phase::New, "an emission was polled after it was ready");
+        self.phase = Phase::Finished;
+        if self.core.gate.is_closed() {
+            return Report::closed();
+        }
+        self.core.home.totals.dead_event();
+        self.core.dead_event(std::any::type_name::<E>());
+        Report::default()
     }
 
     /// The first poll of an emission that needs more than a pass, or is looked at closely.
@@ -158,16 +178,19 @@ impl<E: Event> State<'_, E> {
         sampled: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
-        if self.version.entries.is_empty() {
+        if self.version().entries.is_empty() {
             self.core.dead_event(self.core.event_type);
-            return Poll::Ready(self.finish());
+            return Poll::Ready(self.all_done());
         }
-        if self.is_plain(outer) && !self.version.suspect.load(Ordering::Relaxed) {
+        if self.is_plain(outer) && !self.version().suspect.load(Ordering::Relaxed) {
             // Not the listeners but the pass as a whole is timed.
             let since = self.note_time();
-            self.pass(own.as_mut(), outer, pin, cx);
+            let all_done = self.pass(own.as_mut(), outer, pin, cx);
             if clock::now().saturating_duration_since(since) >= LONG {
-                self.version.suspect.store(true, Ordering::Relaxed);
+                self.version().suspect.store(true, Ordering::Relaxed);
+            }
+            if all_done {
+                return Poll::Ready(self.all_done());
             }
         } else {
             self.begin(outer);
@@ -188,6 +211,7 @@ impl<E: Event> State<'_, E> {
         if sampled || self.core.options.timing == Timing::On {
             self.note_time();
         }
+        let since = sampled.then(clock::now);
         if self.phase == Phase::Running {
             let core = self.core;
             let base = Frame {
@@ -201,10 +225,12 @@ impl<E: Event> State<'_, E> {
                 outer,
             };
             self.more().rewind(sampled);
-            if base
-                .enter(|| self.run(own.as_mut(), &base, cx))
-                .is_pending()
-            {
+            let ran = base.enter(|| self.run(own.as_mut(), &base, cx));
+            if let Some(since) = since {
+                let long = clock::now().saturating_duration_since(since) >= LONG;
+                self.version().suspect.store(long, Ordering::Relaxed);
+            }
+            if ran.is_pending() {
                 self.suspend();
                 return Poll::Pending;
             }
@@ -233,8 +259,14 @@ impl<E: Event> State<'_, E> {
         }
         if !std::mem::replace(&mut more.suspended, true) {
             more.pass.get_or_insert_with(|| Pass::of_begun(core));
-            self.version = Borrowed::from_inner(Arc::clone(&self.version));
+            let owned = Borrowed::from_inner(Arc::clone(self.version()));
+            self.version = Some(owned);
         }
+    }
+
+    #[inline]
+    pub(super) fn version(&self) -> &Arc<Snapshot<E>> {
+        self.version.as_ref().expect("nothing runs without a signal")
     }
 
     fn is_inside(&self) -> bool {
@@ -252,7 +284,7 @@ impl<E: Event> State<'_, E> {
     fn is_plain(&self, outer: Outer<'_>) -> bool {
         self.core.plain
             && self.more.is_none()
-            && !self.version.entries.is_empty()
+            && !self.version().entries.is_empty()
             && outer.lease().is_none()
             && outer.depth() < self.core.options.recursion_limit
     }
@@ -260,23 +292,25 @@ impl<E: Event> State<'_, E> {
     fn note_time(&self) -> clock::Instant {
         let now = clock::now();
         let seat = Seat::of_this_thread();
-        self.version.shards.note(seat, Coarse::at(now).0);
+        self.version().shards.note(seat, Coarse::at(now).0);
         now
     }
 
     /// The end of an emission that was one pass.
     #[inline]
-    fn finish(&mut self) -> Report {
-        self.count();
+    fn all_done(&mut self) -> Report {
         self.phase = Phase::Finished;
-        self.tally.finish()
+        let version = self.version();
+        let listeners = version.entries.len();
+        let seat = Seat::of_this_thread();
+        version.shards.done(seat, listeners as u64);
+        Report::of_done(listeners)
     }
 
-    #[inline]
     fn count(&self) {
         let counts = self.tally.counts();
         let done = counts.of(Outcome::Done);
-        self.version
+        self.version()
             .shards
             .done(Seat::of_this_thread(), done as u64);
         if counts.total() > done {
@@ -300,10 +334,10 @@ impl<E: Event> State<'_, E> {
     #[cold]
     fn abandon(&mut self, own: Pin<&mut Place<E>>) {
         if self.phase == Phase::New {
-            if !self.may_begin() {
+            if !self.may_begin() || self.version.is_none() {
                 return;
             }
-            self.version.shards.begin(Seat::of_this_thread());
+            self.version().shards.begin(Seat::of_this_thread());
         }
         self.cancel(own, Ended::Cancelled(self.if_dropped));
         self.more().permit = None;

@@ -16,43 +16,28 @@ use crate::outcome::Report;
 use crate::registry::Borrowed;
 
 pin_project! {
-/// The future of one emission. It resolves to a [`Report`] when every listener has finished.
-///
-/// It holds the version of the registry that was newest when `emit` was called: poll it or drop it soon.
-///
-/// # Cancel safety
-///
-/// Dropping it cancels the listeners that have not finished, at the await point that they are at; those of `Parallel` end at their next one, and
-/// blocking ones run to their end with nobody waiting. What was cancelled is counted and told to the failure callbacks. Listeners that had
-/// finished stay finished: an emission that is tried again calls them again.
-#[must_use = "an emission does nothing unless it is awaited; `emit_detached` and `enqueue` run by themselves"]
-pub struct Emit<'a, E: Event> {
-    #[pin]
-    to: To<'a, E>,
-}
-}
-
-pin_project! {
-    #[project = Projected]
-    enum To<'a, E: Event> {
-        /// There is no signal.
-        Nobody { report: Option<Report> },
-        Somebody { #[pin] emission: Emission<'a, E> },
+    /// The future of one emission. It resolves to a [`Report`] when every listener has finished.
+    ///
+    /// It holds the version of the registry that was newest when `emit` was called: poll it or drop it soon. The first call that suspends lives in it, so it is not `Unpin`:
+    /// `pin!` it to poll it by reference.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it cancels the listeners that have not finished, at the await point that they are at; those of `Parallel` end at their next one, and
+    /// blocking ones run to their end with nobody waiting. What was cancelled is counted and told to the failure callbacks. Listeners that had
+    /// finished stay finished: an emission that is tried again calls them again.
+    #[must_use = "an emission does nothing unless it is awaited; `emit_detached` and `enqueue` run by themselves"]
+    pub struct Emit<'a, E: Event> {
+        #[pin]
+        emission: Emission<'a, E>,
     }
 }
 
 impl<'a, E: Event> Emit<'a, E> {
-    pub(crate) fn nobody(report: Report) -> Self {
-        let report = Some(report);
+    #[inline(always)]
+    pub(crate) fn new(core: &'a Arc<Core>, version: Option<Borrowed<E>>, event: E) -> Self {
         Self {
-            to: To::Nobody { report },
-        }
-    }
-
-    #[inline]
-    pub(crate) fn of(emission: Emission<'a, E>) -> Self {
-        Self {
-            to: To::Somebody { emission },
+            emission: Emission::new(core, version, event),
         }
     }
 
@@ -74,9 +59,7 @@ impl<'a, E: Event> Emit<'a, E> {
     /// # }
     /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
-        if let To::Somebody { emission } = &mut self.to {
-            emission.set_deadline(limit);
-        }
+        self.emission.set_deadline(limit);
         self
     }
 
@@ -96,9 +79,7 @@ impl<'a, E: Event> Emit<'a, E> {
     /// # }
     /// ```
     pub fn cancel_on(mut self, token: CancellationToken) -> Self {
-        if let To::Somebody { emission } = &mut self.to {
-            emission.set_token(token);
-        }
+        self.emission.set_token(token);
         self
     }
 }
@@ -108,14 +89,7 @@ impl<E: Event> Future for Emit<'_, E> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
-        match self.project().to.project() {
-            Projected::Nobody { report } => Poll::Ready(
-                report
-                    .take()
-                    .expect("an emission is not polled after it was ready"),
-            ),
-            Projected::Somebody { emission } => emission.poll(cx),
-        }
+        self.project().emission.poll(cx)
     }
 }
 
@@ -146,7 +120,7 @@ impl<E: Event> Detached<E> {
     pub(crate) async fn run(mut self) -> Report {
         let core = Arc::clone(&self.core);
         let (version, event, pass) = self.parts.take().expect("it runs once");
-        let mut emission = pin!(Emission::new(&core, version, event).in_task(pass));
+        let mut emission = pin!(Emission::new(&core, Some(version), event).in_task(pass));
         poll_fn(|cx| emission.as_mut().poll(cx)).await
     }
 }
@@ -155,7 +129,7 @@ impl<E: Event> Drop for Detached<E> {
     fn drop(&mut self) {
         // The runtime has ended before the first poll: it is reported as any emission that is dropped.
         if let Some((version, event, pass)) = self.parts.take() {
-            drop(Emission::new(&self.core, version, event).in_task(pass));
+            drop(Emission::new(&self.core, Some(version), event).in_task(pass));
         }
     }
 }

@@ -31,7 +31,7 @@ enum Halt {
 }
 
 impl<E: Event> State<'_, E> {
-    /// Calls listeners from the first on, until one suspends, asks to stop, or is not plain.
+    /// Calls listeners from the first on, until one suspends, asks to stop, or is not plain. True if all of them have succeeded, which is not in the tally then.
     #[inline]
     pub(super) fn pass(
         &mut self,
@@ -39,9 +39,13 @@ impl<E: Event> State<'_, E> {
         outer: Outer<'_>,
         pin: u64,
         cx: &mut Context<'_>,
-    ) {
+    ) -> bool {
         loop {
-            let (from, version) = (self.next, &**self.version);
+            let from = self.next;
+            let Some(version) = self.version.as_deref() else {
+                return false;
+            };
+            let version = &**version;
             let frame = Frame {
                 calls: version,
                 place: Cell::new(from),
@@ -64,10 +68,13 @@ impl<E: Event> State<'_, E> {
                 }
             });
             let place = frame.place.get();
+            if matches!(halt, Halt::End) && from == 0 {
+                return true;
+            }
             self.next = place;
             self.tally.done(place - from);
             match halt {
-                Halt::End | Halt::NotPlain => return,
+                Halt::End | Halt::NotPlain => return false,
                 _ => self.next += 1,
             }
             match halt {
@@ -76,12 +83,12 @@ impl<E: Event> State<'_, E> {
                     self.stopped = true;
                 }
                 Halt::Not(cause) => {
-                    let entry = &self.version.entries[place];
+                    let entry = &self.version().entries[place];
                     let finished = Finished::called(place, entry, Step::Not(cause), None);
                     self.settle(finished);
                 }
                 _ => {
-                    let entry = Arc::clone(&self.version.entries[place]);
+                    let entry = Arc::clone(&self.version().entries[place]);
                     own.as_mut().keep(Running {
                         index: place,
                         occupancy: Some(Occupancy::of(&entry, None)),
@@ -90,11 +97,11 @@ impl<E: Event> State<'_, E> {
                         taking: None,
                     });
                     self.more().own_polled = true;
-                    return;
+                    return false;
                 }
             }
             if self.stopped {
-                return;
+                return false;
             }
         }
     }

@@ -172,7 +172,7 @@ pin_project! {
 }
 
 impl<E> Place<E> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new() -> Self {
         Self {
             slot: Slot::new(),

@@ -50,6 +50,17 @@ impl Report {
         }
     }
 
+    /// All listeners succeeded.
+    #[inline]
+    pub(crate) fn of_done(listeners: usize) -> Self {
+        let mut counts = Counts::default();
+        counts.add_done(listeners);
+        Self {
+            counts,
+            ..Self::default()
+        }
+    }
+
     /// How many listeners were called and succeeded. See [`Report`](crate::Report).
     pub fn delivered(&self) -> usize {
         self.count(Outcome::Done)

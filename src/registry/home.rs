@@ -86,6 +86,15 @@ impl Totals {
         }
     }
 
+    /// Counts an emission that nobody listened to, of a type that has no signal.
+    pub(crate) fn dead_event(&self) {
+        let begun = Sum {
+            begun: 1,
+            ..Sum::default()
+        };
+        self.add(begun, 0);
+    }
+
     pub(crate) fn emissions(&self) -> u64 {
         self.emissions.load(Ordering::Relaxed)
     }

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::buffer::{Buffer, DropReason};
-use crate::dispatch::{Core, Detached, Emission, Emit, Options, Order, Pass};
+use crate::dispatch::{Core, Detached, Emit, Options, Order, Pass};
 use crate::event::Event;
 use crate::outcome::catch;
 use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
@@ -57,9 +57,9 @@ impl<E: Event> Inner<E> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn emit(&self, event: E) -> Emit<'_, E> {
-        Emit::of(Emission::new(&self.core, self.registry.borrow(), event))
+        Emit::new(&self.core, Some(self.registry.borrow()), event)
     }
 
     /// An emission that was let in, for a task of its own.

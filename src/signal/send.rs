@@ -32,7 +32,7 @@ impl<E: Event> Signal<E> {
     /// assert_eq!(signal.emit(12).await.failed(), 1);
     /// # }
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn emit(&self, event: E) -> Emit<'_, E> {
         self.inner.emit(event)
     }
