@@ -22,9 +22,15 @@ const CASES: &[Case] = &[
         run(&with(10, signal, on), n);
     }),
     ("on-sync-1", |n| run(&with(1, Signal::new(), on_sync), n)),
-    ("on-sync-100", |n| run(&with(100, Signal::new(), on_sync), n)),
-    ("on-shared-10", |n| run(&with(10, Signal::new(), on_shared), n)),
-    ("filtered-10", |n| run(&with(10, Signal::new(), filtered), n)),
+    ("on-sync-100", |n| {
+        run(&with(100, Signal::new(), on_sync), n)
+    }),
+    ("on-shared-10", |n| {
+        run(&with(10, Signal::new(), on_shared), n)
+    }),
+    ("filtered-10", |n| {
+        run(&with(10, Signal::new(), filtered), n)
+    }),
     ("yields-1", |n| run(&with(1, Signal::new(), yields), n)),
     ("yields-10", |n| run(&with(10, Signal::new(), yields), n)),
     ("pool-10", |n| {
@@ -81,7 +87,9 @@ fn on_shared(signal: &Signal<u64>) {
 
 fn filtered(signal: &Signal<u64>) {
     let listen = signal.listen().filter(|event| *event != 7);
-    listen.on(async |event| drop(black_box(event))).expect("no key");
+    listen
+        .on(async |event| drop(black_box(event)))
+        .expect("no key");
 }
 
 fn yields(signal: &Signal<u64>) {

@@ -25,8 +25,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) place: Cell<usize>,
     /// The permit that the listener runs on, if its signal has a pool.
     pub(crate) lease: Option<&'a Arc<Lease>>,
-    /// The number of the pin that this poll holds, or zero.
-    pub(crate) pin: u64,
+    /// The number of the version that this poll has in hand, or zero.
+    pub(crate) version: u64,
     /// The call is marked as running.
     pub(crate) marked: bool,
     /// Its emission is counted as inside the signal.
@@ -79,7 +79,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) listener: u64,
     pub(crate) signal: u64,
     pub(crate) name: &'a Arc<str>,
-    pub(crate) pin: u64,
+    pub(crate) version: u64,
     pub(crate) marked: bool,
     pub(crate) inside: bool,
 }
@@ -115,7 +115,7 @@ impl<'a> Outer<'a> {
                     listener: frame.calls.listener(frame.place.get()),
                     signal: frame.calls.signal(),
                     name: frame.calls.name(),
-                    pin: frame.pin,
+                    version: frame.version,
                     marked: frame.marked,
                     inside: frame.inside,
                 })
@@ -126,7 +126,7 @@ impl<'a> Outer<'a> {
                     listener: link.listener,
                     signal: link.signal,
                     name: &link.name,
-                    pin: 0,
+                    version: 0,
                     marked: true,
                     inside: true,
                 })

@@ -53,7 +53,7 @@ pub(super) fn start<E: Event>(
             calls: record,
             place: 0.into(),
             lease: occupancy.lease.as_ref(),
-            pin: 0,
+            version: 0,
             marked: true,
             inside: true,
             depth: outer.depth() + 1,

@@ -114,11 +114,11 @@ impl<E: Event> State<'_, E> {
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let version = Arc::clone(self.version());
-        let probe = self.more().probe && version.suspect.load(Ordering::Relaxed);
+        let snapshot = Arc::clone(self.snapshot());
+        let probe = self.more().probe && snapshot.suspect.load(Ordering::Relaxed);
         self.more().probe = probe;
         loop {
-            while let Some(entry) = version.entries.get(self.next) {
+            while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
                     self.skip_rest();
                 } else if self.must_wait(&own, entry)
@@ -129,7 +129,7 @@ impl<E: Event> State<'_, E> {
             }
             match self.poll_active(own.as_mut(), cx) {
                 Poll::Ready(Some(finished)) => self.settle(finished),
-                Poll::Ready(None) if self.next >= version.entries.len() => return Poll::Ready(()),
+                Poll::Ready(None) if self.next >= snapshot.entries.len() => return Poll::Ready(()),
                 _ => break,
             }
         }
@@ -167,7 +167,7 @@ impl<E: Event> State<'_, E> {
         if own.is_free() && self.more().active.is_empty() {
             return false;
         }
-        let started = &self.version().entries[self.next - 1];
+        let started = &self.snapshot().entries[self.next - 1];
         self.core.options.mode() == Dispatch::Sequential
             || started.record.stage() != entry.record.stage()
     }
@@ -223,7 +223,7 @@ impl<E: Event> State<'_, E> {
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) {
-        let last = self.next == self.version().entries.len();
+        let last = self.next == self.snapshot().entries.len();
         let core = self.core;
         let more = self.more.get_or_insert_default();
         let start = Start {
@@ -254,7 +254,7 @@ impl<E: Event> State<'_, E> {
             let poll = clock::now().saturating_duration_since(since);
             if entry.record.poll_was_long(poll >= LONG, SAMPLES) {
                 core.warn_of_long_polls(&entry.record, poll);
-                self.version().suspect.store(false, Ordering::Relaxed);
+                self.snapshot().suspect.store(false, Ordering::Relaxed);
             }
         }
         if let Some(finished) = finished {
@@ -268,12 +268,14 @@ impl<E: Event> State<'_, E> {
             return self.fail(index, entry, Cause::Rejected(Rejection::NoRuntime));
         };
         let owned = entry.callee.kind().owns();
-        let last = self.next == self.version().entries.len();
+        let last = self.next == self.snapshot().entries.len();
         match catch(|| self.payload.split(owned, last)) {
             Ok(payload) => {
+                let registry = self.registry.expect("nothing runs without a signal");
                 let more = self.more();
                 let errand = Errand {
                     core: Arc::clone(core),
+                    registry: Arc::clone(registry),
                     outer: more.outer.clone(),
                     index,
                     entry: Arc::clone(entry),
@@ -406,8 +408,8 @@ impl<E: Event> State<'_, E> {
 
     /// Passes over all listeners that have not started.
     fn rest(&mut self, cause: impl Fn(&Entry<E>) -> Cause) {
-        let version = Arc::clone(self.version());
-        while let Some(listed) = version.entries.get(self.next) {
+        let snapshot = Arc::clone(self.snapshot());
+        while let Some(listed) = snapshot.entries.get(self.next) {
             let entry = listed.current();
             self.pass_over(listed, entry, cause(entry));
         }

@@ -22,7 +22,7 @@ use crate::context::{Calls, Frame, Outer, within};
 use crate::event::Event;
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Outcome, Report, Tally};
-use crate::registry::{Borrowed, Snapshot};
+use crate::registry::{Held, Registry, Snapshot};
 use crate::sync::Ordering;
 use crate::sync::shard::{self, Seat};
 
@@ -51,9 +51,10 @@ pin_project! {
 pub(super) struct State<'a, E: Event> {
     pub(super) core: &'a Arc<Core>,
     /// None if there is no signal: nobody has ever listened.
-    pub(super) version: Option<Borrowed<E>>,
+    pub(super) registry: Option<&'a Arc<Registry<E>>>,
+    pub(super) list: List<E>,
     pub(super) payload: Payload<E>,
-    /// The next listener to start, as an index into the version.
+    /// The next listener to start, as an index into the list.
     pub(super) next: usize,
     pub(super) phase: Phase,
     /// No further listener is to start.
@@ -63,6 +64,28 @@ pub(super) struct State<'a, E: Event> {
     pub(super) tally: Tally,
     /// What an emission that is one pass does not need.
     pub(super) more: Option<Box<More<E>>>,
+}
+
+/// The listeners that the emission sees.
+pub(super) enum List<E> {
+    Nobody,
+    /// The list of this number, until the first poll.
+    Number(u64),
+    /// The newest version, during the first poll.
+    Held(Held<E>),
+    /// A list without its version, which `removed()` would wait for.
+    Kept(Arc<Snapshot<E>>),
+}
+
+impl<E> List<E> {
+    #[inline]
+    pub(super) fn snapshot(&self) -> Option<&Arc<Snapshot<E>>> {
+        match self {
+            Self::Nobody | Self::Number(_) => None,
+            Self::Held(version) => Some(&version.snapshot),
+            Self::Kept(snapshot) => Some(snapshot),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,16 +99,27 @@ pub(super) enum Phase {
 
 impl<'a, E: Event> Emission<'a, E> {
     #[inline(always)]
-    pub(crate) fn new(core: &'a Arc<Core>, version: Option<Borrowed<E>>, event: E) -> Self {
-        // Tasks share the event too, where a listener only borrows it.
-        let shares = |version: &Borrowed<E>| {
-            (version.shares || core.in_tasks) && !version.entries.is_empty()
-        };
-        let shares = version.as_ref().is_some_and(shares);
+    pub(crate) fn new(
+        core: &'a Arc<Core>,
+        registry: Option<&'a Arc<Registry<E>>>,
+        event: E,
+    ) -> Self {
+        let list = registry.map_or(List::Nobody, |registry| List::Number(registry.number()));
+        Self::to(core, registry, list, event)
+    }
+
+    #[inline(always)]
+    pub(super) fn to(
+        core: &'a Arc<Core>,
+        registry: Option<&'a Arc<Registry<E>>>,
+        list: List<E>,
+        event: E,
+    ) -> Self {
         let state = State {
             core,
-            version,
-            payload: Payload::new(event, shares),
+            registry,
+            list,
+            payload: Payload::new(event),
             next: 0,
             phase: Phase::New,
             stopped: false,
@@ -132,33 +166,68 @@ impl<E: Event> State<'_, E> {
         outer: Outer<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
-        if self.version.is_none() {
+        if self.phase != Phase::New {
+            return self.poll_again(own, outer, cx);
+        }
+        let Some(registry) = self.registry else {
             return Poll::Ready(self.nobody());
-        }
-        let pinned = self.core.home.pins.pin();
-        let mut sampled = shard::tick(SAMPLE);
-        if self.phase == Phase::New {
-            if !self.may_begin() {
-                self.phase = Phase::Finished;
-                return Poll::Ready(Report::closed());
+        };
+        // Before anything is looked at: whoever closes the signal or removes a listener waits for this version.
+        let held = registry.hold();
+        let version = held.number;
+        let mut kept = None;
+        match self.list {
+            List::Number(number) if held.snapshot.number == number => self.list = List::Held(held),
+            // Listeners came or went between the call and this poll.
+            List::Number(number) => {
+                self.list = List::Kept(registry.list_of(number));
+                kept = Some(held);
             }
-            self.phase = Phase::Running;
-            sampled |= self.version().shards.begin(Seat::of_this_thread());
-            if self.is_plain(outer) && !sampled {
-                if self.pass(own.as_mut(), outer, pinned.number(), cx) {
-                    return Poll::Ready(self.all_done());
-                }
-            } else {
-                return self.poll_first(own, outer, pinned.number(), sampled, cx);
-            }
+            _ => kept = Some(held),
         }
-        self.poll_on(own, outer, pinned.number(), sampled, cx)
+        if !self.may_begin() {
+            self.phase = Phase::Finished;
+            self.list = List::Nobody;
+            return Poll::Ready(Report::closed());
+        }
+        self.phase = Phase::Running;
+        let list = self.snapshot();
+        let shares = list.shares || self.core.in_tasks;
+        let first = list.shards.begin(Seat::of_this_thread());
+        let sampled = first | shard::tick(SAMPLE);
+        if shares {
+            // Tasks share the event too, where a listener only borrows it.
+            self.payload.share_from_now_on();
+        }
+        if sampled || kept.is_some() || !self.is_plain(outer) {
+            return self.poll_first(own, outer, version, sampled, cx);
+        }
+        if self.pass(own.as_mut(), outer, version, cx) {
+            return Poll::Ready(self.all_done());
+        }
+        self.poll_on(own, outer, version, false, cx)
+    }
+
+    /// A poll after the first.
+    #[inline(never)]
+    fn poll_again(
+        &mut self,
+        own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Report> {
+        let registry = self.registry.expect("nothing runs without a signal");
+        let version = registry.hold();
+        self.poll_on(own, outer, version.number, shard::tick(SAMPLE), cx)
     }
 
     /// What came of an event that no signal is there for.
     #[cold]
     fn nobody(&mut self) -> Report {
-        assert!(self.phase == Phase::New, "an emission was polled after it was ready");
+        assert!(
+            self.phase == Phase::New,
+            "an emission was polled after it was ready"
+        );
         self.phase = Phase::Finished;
         if self.core.gate.is_closed() {
             return Report::closed();
@@ -174,20 +243,20 @@ impl<E: Event> State<'_, E> {
         &mut self,
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
-        pin: u64,
+        version: u64,
         sampled: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
-        if self.version().entries.is_empty() {
+        if self.snapshot().entries.is_empty() {
             self.core.dead_event(self.core.event_type);
             return Poll::Ready(self.all_done());
         }
-        if self.is_plain(outer) && !self.version().suspect.load(Ordering::Relaxed) {
+        if self.is_plain(outer) && !self.snapshot().suspect.load(Ordering::Relaxed) {
             // Not the listeners but the pass as a whole is timed.
             let since = self.note_time();
-            let all_done = self.pass(own.as_mut(), outer, pin, cx);
+            let all_done = self.pass(own.as_mut(), outer, version, cx);
             if clock::now().saturating_duration_since(since) >= LONG {
-                self.version().suspect.store(true, Ordering::Relaxed);
+                self.snapshot().suspect.store(true, Ordering::Relaxed);
             }
             if all_done {
                 return Poll::Ready(self.all_done());
@@ -195,7 +264,7 @@ impl<E: Event> State<'_, E> {
         } else {
             self.begin(outer);
         }
-        self.poll_on(own, outer, pin, sampled, cx)
+        self.poll_on(own, outer, version, sampled, cx)
     }
 
     /// Goes on with what a pass has left, or what suspended in an earlier poll.
@@ -204,7 +273,7 @@ impl<E: Event> State<'_, E> {
         &mut self,
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
-        pin: u64,
+        version: u64,
         sampled: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
@@ -218,7 +287,7 @@ impl<E: Event> State<'_, E> {
                 calls: &**core,
                 place: Cell::new(0),
                 lease: None,
-                pin,
+                version,
                 marked: false,
                 inside: self.is_inside(),
                 depth: outer.depth() + 1,
@@ -228,7 +297,7 @@ impl<E: Event> State<'_, E> {
             let ran = base.enter(|| self.run(own.as_mut(), &base, cx));
             if let Some(since) = since {
                 let long = clock::now().saturating_duration_since(since) >= LONG;
-                self.version().suspect.store(long, Ordering::Relaxed);
+                self.snapshot().suspect.store(long, Ordering::Relaxed);
             }
             if ran.is_pending() {
                 self.suspend();
@@ -245,11 +314,11 @@ impl<E: Event> State<'_, E> {
             ready!(loan.poll_return(cx));
         }
         self.phase = Phase::Finished;
+        self.list = List::Nobody;
         Poll::Ready(self.tally.finish())
     }
 
-    /// Keeps what outlives this poll: the version, whose guard would be in the way of others, and the emission's place among those that shutdown waits for. The pin of this
-    /// poll is still held.
+    /// Keeps what outlives this poll: the list without its version, and the emission's place among those that shutdown waits for. What runs is marked by now.
     fn suspend(&mut self) {
         let core = self.core;
         let more = self.more();
@@ -259,14 +328,14 @@ impl<E: Event> State<'_, E> {
         }
         if !std::mem::replace(&mut more.suspended, true) {
             more.pass.get_or_insert_with(|| Pass::of_begun(core));
-            let owned = Borrowed::from_inner(Arc::clone(self.version()));
-            self.version = Some(owned);
+            self.list = List::Kept(Arc::clone(self.snapshot()));
         }
     }
 
     #[inline]
-    pub(super) fn version(&self) -> &Arc<Snapshot<E>> {
-        self.version.as_ref().expect("nothing runs without a signal")
+    pub(super) fn snapshot(&self) -> &Arc<Snapshot<E>> {
+        let snapshot = self.list.snapshot();
+        snapshot.expect("nothing runs without a signal")
     }
 
     fn is_inside(&self) -> bool {
@@ -284,7 +353,7 @@ impl<E: Event> State<'_, E> {
     fn is_plain(&self, outer: Outer<'_>) -> bool {
         self.core.plain
             && self.more.is_none()
-            && !self.version().entries.is_empty()
+            && !self.snapshot().entries.is_empty()
             && outer.lease().is_none()
             && outer.depth() < self.core.options.recursion_limit
     }
@@ -292,7 +361,7 @@ impl<E: Event> State<'_, E> {
     fn note_time(&self) -> clock::Instant {
         let now = clock::now();
         let seat = Seat::of_this_thread();
-        self.version().shards.note(seat, Coarse::at(now).0);
+        self.snapshot().shards.note(seat, Coarse::at(now).0);
         now
     }
 
@@ -300,17 +369,19 @@ impl<E: Event> State<'_, E> {
     #[inline]
     fn all_done(&mut self) -> Report {
         self.phase = Phase::Finished;
-        let version = self.version();
-        let listeners = version.entries.len();
+        let snapshot = self.snapshot();
+        let listeners = snapshot.entries.len();
         let seat = Seat::of_this_thread();
-        version.shards.done(seat, listeners as u64);
+        snapshot.shards.done(seat, listeners as u64);
+        // Nothing more is called: let go of the version.
+        self.list = List::Nobody;
         Report::of_done(listeners)
     }
 
     fn count(&self) {
         let counts = self.tally.counts();
         let done = counts.of(Outcome::Done);
-        self.version()
+        self.snapshot()
             .shards
             .done(Seat::of_this_thread(), done as u64);
         if counts.total() > done {
@@ -334,10 +405,13 @@ impl<E: Event> State<'_, E> {
     #[cold]
     fn abandon(&mut self, own: Pin<&mut Place<E>>) {
         if self.phase == Phase::New {
-            if !self.may_begin() || self.version.is_none() {
+            let Some(registry) = self.registry.filter(|_| self.may_begin()) else {
                 return;
+            };
+            if let List::Number(number) = self.list {
+                self.list = List::Kept(registry.list_of(number));
             }
-            self.version().shards.begin(Seat::of_this_thread());
+            self.snapshot().shards.begin(Seat::of_this_thread());
         }
         self.cancel(own, Ended::Cancelled(self.if_dropped));
         self.more().permit = None;

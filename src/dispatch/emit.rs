@@ -10,10 +10,11 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 
+use super::emission::List;
 use super::{Core, Emission, Pass};
 use crate::event::Event;
 use crate::outcome::Report;
-use crate::registry::Borrowed;
+use crate::registry::{Registry, Snapshot};
 
 pin_project! {
     /// The future of one emission. It resolves to a [`Report`] when every listener has finished.
@@ -35,9 +36,13 @@ pin_project! {
 
 impl<'a, E: Event> Emit<'a, E> {
     #[inline(always)]
-    pub(crate) fn new(core: &'a Arc<Core>, version: Option<Borrowed<E>>, event: E) -> Self {
+    pub(crate) fn new(
+        core: &'a Arc<Core>,
+        registry: Option<&'a Arc<Registry<E>>>,
+        event: E,
+    ) -> Self {
         Self {
-            emission: Emission::new(core, version, event),
+            emission: Emission::new(core, registry, event),
         }
     }
 
@@ -104,32 +109,37 @@ impl<E: Event> fmt::Debug for Emit<'_, E> {
 /// An emission that was let in and has a task of its own.
 pub(crate) struct Detached<E: Event> {
     core: Arc<Core>,
+    registry: Arc<Registry<E>>,
     /// Taken by the first poll.
-    parts: Option<(Borrowed<E>, E, Pass)>,
+    parts: Option<(Arc<Snapshot<E>>, E, Pass)>,
 }
 
 impl<E: Event> Detached<E> {
-    pub(crate) fn new(core: &Arc<Core>, version: Borrowed<E>, event: E, pass: Pass) -> Self {
-        let parts = Some((version, event, pass));
+    pub(crate) fn new(core: &Arc<Core>, registry: &Arc<Registry<E>>, event: E, pass: Pass) -> Self {
         Self {
             core: Arc::clone(core),
-            parts,
+            registry: Arc::clone(registry),
+            parts: Some((registry.snapshot(), event, pass)),
         }
     }
 
     pub(crate) async fn run(mut self) -> Report {
-        let core = Arc::clone(&self.core);
-        let (version, event, pass) = self.parts.take().expect("it runs once");
-        let mut emission = pin!(Emission::new(&core, Some(version), event).in_task(pass));
+        let parts = self.parts.take().expect("it runs once");
+        let mut emission = pin!(self.emission(parts));
         poll_fn(|cx| emission.as_mut().poll(cx)).await
+    }
+
+    fn emission(&self, (snapshot, event, pass): (Arc<Snapshot<E>>, E, Pass)) -> Emission<'_, E> {
+        let list = List::Kept(snapshot);
+        Emission::to(&self.core, Some(&self.registry), list, event).in_task(pass)
     }
 }
 
 impl<E: Event> Drop for Detached<E> {
     fn drop(&mut self) {
         // The runtime has ended before the first poll: it is reported as any emission that is dropped.
-        if let Some((version, event, pass)) = self.parts.take() {
-            drop(Emission::new(&self.core, Some(version), event).in_task(pass));
+        if let Some(parts) = self.parts.take() {
+            drop(self.emission(parts));
         }
     }
 }

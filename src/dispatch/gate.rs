@@ -21,10 +21,10 @@ impl Gate {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Lets no emission begin from here on. One that is in its first poll has not seen it; its pin is waited for.
+    /// Lets no emission begin from here on. One that is in its first poll has not seen it; the version that it has in hand is waited for.
     pub(crate) fn close(&self, home: &Home) {
         self.closed.store(true, Ordering::SeqCst);
-        let before = home.renew_pin();
+        let before = home.renew();
         let old = std::mem::replace(&mut *self.before.lock(), before);
         drop(old);
     }
@@ -32,14 +32,14 @@ impl Gate {
     /// Whether the caller is in the middle of a poll that is waited for: the last of the others to leave wakes nobody then.
     pub(crate) fn waits_for_caller(&self) -> bool {
         let polled = self.before.lock().clone();
-        is_within(|seen| polled.has(seen.pin))
+        is_within(|seen| polled.has(seen.version))
     }
 
     /// Whether all that began has ended, but for what the caller is called by.
     pub(crate) fn is_empty(&self, signal: u64) -> bool {
-        // In this order: whoever held a pin and goes on is inside before the pin is gone.
+        // In this order: whoever had a version in hand and goes on is inside before it is gone.
         let polled = self.before.lock().clone();
-        polled.are_gone(|pin| count_within(|seen| seen.pin == pin))
+        polled.are_gone(|version| count_within(|seen| seen.version == version))
             && self.inside.load(Ordering::SeqCst)
                 <= count_within(|seen| seen.signal == signal && seen.inside)
     }
@@ -61,7 +61,7 @@ impl Pass {
         (cfg!(fanfare_plant = "gate_before_count") || !core.gate.is_closed()).then_some(pass)
     }
 
-    /// For what was let in before: an event from the buffer, an emission that suspends while it holds its pin. A closed gate drains those.
+    /// For what was let in before: an event from the buffer, an emission that suspends, with a version in hand. A closed gate drains those.
     pub(crate) fn of_begun(core: &Arc<Core>) -> Self {
         core.gate.inside.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(core))

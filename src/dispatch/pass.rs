@@ -37,26 +37,25 @@ impl<E: Event> State<'_, E> {
         &mut self,
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
-        pin: u64,
+        version: u64,
         cx: &mut Context<'_>,
     ) -> bool {
         loop {
             let from = self.next;
-            let Some(version) = self.version.as_deref() else {
+            let Some(snapshot) = self.list.snapshot() else {
                 return false;
             };
-            let version = &**version;
             let frame = Frame {
-                calls: version,
+                calls: &**snapshot,
                 place: Cell::new(from),
                 lease: None,
-                pin,
+                version,
                 marked: false,
                 inside: false,
                 depth: outer.depth() + 1,
                 outer,
             };
-            let (payload, entries) = (&mut self.payload, &version.entries);
+            let (payload, entries) = (&mut self.payload, &snapshot.entries);
             let halt = frame.enter(|| {
                 let calls = || call_plain(entries, &frame.place, payload, own.as_mut().slot(), cx);
                 match catch(calls) {
@@ -83,12 +82,12 @@ impl<E: Event> State<'_, E> {
                     self.stopped = true;
                 }
                 Halt::Not(cause) => {
-                    let entry = &self.version().entries[place];
+                    let entry = &self.snapshot().entries[place];
                     let finished = Finished::called(place, entry, Step::Not(cause), None);
                     self.settle(finished);
                 }
                 _ => {
-                    let entry = Arc::clone(&self.version().entries[place]);
+                    let entry = Arc::clone(&self.snapshot().entries[place]);
                     own.as_mut().keep(Running {
                         index: place,
                         occupancy: Some(Occupancy::of(&entry, None)),

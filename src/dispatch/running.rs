@@ -25,7 +25,7 @@ pub(super) struct Occupancy<E> {
 }
 
 impl<E> Occupancy<E> {
-    /// Called while the pin of the poll is held in which the call began.
+    /// Called while the version is in hand that the poll has in which the call began.
     pub(super) fn of(entry: &Arc<Entry<E>>, lease: Option<Arc<Lease>>) -> Self {
         entry.record.enter();
         Self {
@@ -134,7 +134,7 @@ pub(super) fn frame<'a>(
         calls: record,
         place: 0.into(),
         lease,
-        pin: base.pin,
+        version: base.version,
         marked: false,
         inside: base.inside,
         depth: base.depth,
@@ -204,7 +204,7 @@ impl<E> Place<E> {
                 calls: &running.entry.record,
                 place: 0.into(),
                 lease: None,
-                pin: 0,
+                version: 0,
                 marked: true,
                 inside: true,
                 depth: outer.depth() + 1,

@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::Permit;
-use crate::registry::Entry;
+use crate::registry::{Entry, Registry};
 
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
 pub(super) struct Tasks<E: Event> {
@@ -46,6 +46,7 @@ impl<E: Event> Default for Tasks<E> {
 /// One call that is to be made in a task.
 pub(super) struct Errand<E> {
     pub(super) core: Arc<Core>,
+    pub(super) registry: Arc<Registry<E>>,
     /// What the emission was made in.
     pub(super) outer: Option<Arc<Link>>,
     pub(super) index: usize,
@@ -75,13 +76,13 @@ impl<E: Event> Errand<E> {
         let entry = Arc::clone(&self.entry);
         let mut place = pin!(Place::new());
         let finished = poll_fn(|cx| {
-            let pinned = self.core.home.pins.pin();
+            let version = self.registry.hold();
             let outer = link.as_ref().map_or(Outer::Nothing, Outer::Link);
             let base = Frame {
                 calls: &entry.record,
                 place: 0.into(),
                 lease: None,
-                pin: pinned.number(),
+                version: version.number,
                 marked: false,
                 inside: true,
                 depth: outer.depth() + 1,

@@ -21,14 +21,17 @@ enum Form<E> {
 
 impl<E: Clone> Payload<E> {
     #[inline]
-    pub(crate) fn new(event: E, shared: bool) -> Self {
+    pub(crate) fn new(event: E) -> Self {
         Self {
-            event: if shared {
-                Form::Shared(Arc::new(event))
-            } else {
-                Form::Owned(event)
-            },
+            event: Form::Owned(event),
             emission: 0,
+        }
+    }
+
+    /// Some listener shares the event.
+    pub(crate) fn share_from_now_on(&mut self) {
+        if let Form::Owned(event) = std::mem::replace(&mut self.event, Form::Gone) {
+            self.event = Form::Shared(Arc::new(event));
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use tokio::sync::Notify;
 
-use super::pins::{Before, Pins};
+use super::Before;
 use super::record::Record;
 use crate::sync::shard::Sum;
 use crate::sync::{AtomicU64, Ordering, unique_id};
@@ -16,6 +16,9 @@ pub(crate) trait Host: Send + Sync {
 
     /// Brings the counts of all listeners up to date.
     fn settle(&self);
+
+    /// Puts a new version in the place of the newest: whoever takes it in hand sees all that was written before. Hands out those before it.
+    fn renew(&self) -> Before;
 }
 
 /// What the listeners of one signal have in common: its name, who is calling them, and what has come of it.
@@ -24,19 +27,16 @@ pub(crate) struct Home {
     pub(crate) name: Arc<str>,
     /// Woken when something ends that `removed()` or `shutdown` may wait for.
     pub(crate) quiet: Arc<Notify>,
-    pub(crate) pins: Pins,
     pub(crate) totals: Totals,
     host: OnceLock<Weak<dyn Host>>,
 }
 
 impl Home {
     pub(crate) fn new(name: Arc<str>) -> Self {
-        let quiet = Arc::new(Notify::new());
         Self {
             id: unique_id(),
             name,
-            pins: Pins::new(&quiet),
-            quiet,
+            quiet: Arc::new(Notify::new()),
             totals: Totals::default(),
             host: OnceLock::new(),
         }
@@ -51,9 +51,10 @@ impl Home {
         self.host.get()?.upgrade()
     }
 
-    /// Whoever is polled from here on sees all that was written before. Says who was polled before.
-    pub(crate) fn renew_pin(&self) -> Before {
-        self.pins.renew(&self.quiet)
+    /// Whoever is polled from here on sees all that was written before. Says what those have in hand who were polled before.
+    pub(crate) fn renew(&self) -> Before {
+        self.host()
+            .map_or_else(Before::default, |host| host.renew())
     }
 }
 

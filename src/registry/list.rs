@@ -1,16 +1,21 @@
 //! The list of listeners: the newest snapshot, and the changes to it.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 
+use super::gone::Gone;
+use super::record::now_in_nanos;
+use super::version::{Before, Held, Version};
 use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
 use crate::event::Event;
 use crate::key::Key;
-use crate::listener::Kind;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering};
+
+/// How many removed listeners a signal remembers, for emissions that were made before and are polled after.
+const REMEMBERED: usize = 64;
 
 /// Which of two listeners of equal stage and priority is called first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,26 +33,39 @@ pub(crate) struct Insert<E> {
 
 /// The listeners of one signal. The swap is hidden here, so that its strategy can change.
 pub(crate) struct Registry<E> {
-    newest: ArcSwap<Snapshot<E>>,
+    newest: ArcSwap<Version<E>>,
+    /// The number of the newest list.
+    number: AtomicU64,
     /// Held by whoever changes the list; readers never take it.
     changing: Mutex<()>,
-    /// Versions that emissions may still count in.
-    versions: Mutex<Vec<Weak<Snapshot<E>>>>,
+    past: Mutex<Past<E>>,
     order: Order,
     home: Arc<Home>,
 }
 
-/// A version that an emission has in hand, without having counted itself among its owners.
-pub(crate) type Borrowed<E> = Guard<Arc<Snapshot<E>>>;
+struct Past<E> {
+    /// Lists that emissions may still count in, the newest among them.
+    lists: Vec<Weak<Snapshot<E>>>,
+    /// Versions that somebody may still have in hand.
+    before: Before,
+    /// The last listeners that were removed.
+    gone: VecDeque<Gone>,
+}
 
 impl<E: Event> Registry<E> {
     pub(crate) fn new(name: Arc<str>, order: Order) -> Arc<Self> {
         let home = Arc::new(Home::new(name));
-        let first = Snapshot::new(Arc::clone(&home), Vec::new(), Arc::default(), false);
+        let number = now_in_nanos();
+        let first = Snapshot::new(number, Arc::clone(&home), Vec::new(), Arc::default());
         let first = Arc::new(first);
         let registry = Arc::new(Self {
-            versions: Mutex::new(vec![Arc::downgrade(&first)]),
-            newest: ArcSwap::new(first),
+            past: Mutex::new(Past {
+                lists: vec![Arc::downgrade(&first)],
+                before: Before::default(),
+                gone: VecDeque::new(),
+            }),
+            newest: ArcSwap::new(Version::new(first)),
+            number: AtomicU64::new(number),
             changing: Mutex::new(()),
             order,
             home,
@@ -57,15 +75,41 @@ impl<E: Event> Registry<E> {
         registry
     }
 
-    /// The newest version. O(1), no lock.
+    /// The newest list. O(1), no lock.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot<E>> {
-        self.newest.load_full()
+        Arc::clone(&self.newest.load().snapshot)
     }
 
-    /// The newest version, without a write to memory that others write too.
+    /// Takes the newest version in hand. O(1), no lock, and no write to memory that others write.
     #[inline]
-    pub(crate) fn borrow(&self) -> Borrowed<E> {
+    pub(crate) fn hold(&self) -> Held<E> {
         self.newest.load()
+    }
+
+    /// The number of the newest list. What is registered when it is read is in that list.
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// The list of this number, made anew: those who were there and still are, and as tombstones those who were removed since. O(n log n).
+    pub(crate) fn list_of(&self, number: u64) -> Arc<Snapshot<E>> {
+        let _changing = self.changing.lock();
+        let newest = self.snapshot();
+        if newest.number == number {
+            return newest;
+        }
+        let was_there = |entry: &&Arc<Entry<E>>| entry.record.present_since() <= number;
+        let mut entries: Vec<_> = newest.entries.iter().filter(was_there).cloned().collect();
+        let mut past = self.past.lock();
+        let gone = past.gone.iter().filter(|gone| gone.was_there(number));
+        entries.extend(gone.map(|gone| gone.tombstone(&self.home)));
+        self.sort(&mut entries);
+        let home = Arc::clone(&self.home);
+        let list = Snapshot::new(number, home, entries, Arc::clone(&newest.keys));
+        let list = Arc::new(list);
+        past.lists.push(Arc::downgrade(&list));
+        list
     }
 
     pub(crate) fn home(&self) -> &Arc<Home> {
@@ -77,7 +121,7 @@ impl<E: Event> Registry<E> {
         // Listeners and what they capture are user code, so none is dropped under the lock: `inserts` and the old version outlive it.
         let (_old, len, replaced) = {
             let _changing = self.changing.lock();
-            let old = self.newest.load_full();
+            let old = self.snapshot();
             let mut change = Change::of(&old);
             // One that was removed before its batch was committed stays out.
             for insert in inserts
@@ -93,7 +137,12 @@ impl<E: Event> Registry<E> {
                 ..
             } = change;
             let len = entries.len();
+            let number = self.next_number();
+            for insert in inserts {
+                insert.entry.record.set_added(number);
+            }
             self.publish(
+                number,
                 entries,
                 keys.map_or_else(|| Arc::clone(&old.keys), Arc::new),
             );
@@ -133,10 +182,11 @@ impl<E: Event> Registry<E> {
     pub(crate) fn clear(&self) -> usize {
         let old = {
             let _changing = self.changing.lock();
-            let old = self.newest.load_full();
-            self.publish(Vec::new(), Arc::default());
+            let old = self.snapshot();
+            let number = self.next_number();
+            self.publish(number, Vec::new(), Arc::default());
             for entry in &old.entries {
-                entry.record.mark_removed();
+                self.bury(&entry.record, number);
             }
             old
         };
@@ -148,7 +198,7 @@ impl<E: Event> Registry<E> {
         // The old version outlives the lock, and with it the listener: see `insert`.
         let _old = {
             let _changing = self.changing.lock();
-            let old = self.newest.load_full();
+            let old = self.snapshot();
             let Some(place) = old.entries.iter().position(|entry| matches(&entry.record)) else {
                 return false;
             };
@@ -162,15 +212,40 @@ impl<E: Event> Registry<E> {
                 }
                 None => Arc::clone(&old.keys),
             };
-            self.publish(entries, keys);
-            entry.record.mark_removed();
+            let number = self.next_number();
+            self.publish(number, entries, keys);
+            self.bury(&entry.record, number);
             old
         };
         self.home.quiet.notify_waiters();
         true
     }
 
-    fn publish(&self, mut entries: Vec<Arc<Entry<E>>>, keys: Arc<HashMap<Key, Arc<Entry<E>>>>) {
+    /// Makes these the newest list. Called with the lock on changes held.
+    fn publish(
+        &self,
+        number: u64,
+        mut entries: Vec<Arc<Entry<E>>>,
+        keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
+    ) {
+        self.sort(&mut entries);
+        let home = Arc::clone(&self.home);
+        let new = Arc::new(Snapshot::new(number, home, entries, keys));
+        {
+            let mut past = self.past.lock();
+            past.lists.retain(|list| list.strong_count() > 0);
+            past.lists.push(Arc::downgrade(&new));
+        }
+        self.put(new);
+        self.number.store(number, Ordering::Release);
+    }
+
+    /// A number for the next list.
+    fn next_number(&self) -> u64 {
+        now_in_nanos().max(self.number() + 1)
+    }
+
+    fn sort(&self, entries: &mut [Arc<Entry<E>>]) {
         // Ids grow with registration; the list is nearly sorted, for which the standard sort is linear.
         match self.order {
             Order::OldestFirst => entries.sort_by_key(|e| rank(&e.record)),
@@ -179,16 +254,23 @@ impl<E: Event> Registry<E> {
                 (stage, priority, Reverse(sequence))
             }),
         }
-        let shares = |kind| matches!(kind, Kind::Shared | Kind::Service);
-        let shares = entries.iter().any(|entry| shares(entry.callee.kind()));
-        let home = Arc::clone(&self.home);
-        let new = Arc::new(Snapshot::new(home, entries, keys, shares));
-        {
-            let mut versions = self.versions.lock();
-            versions.retain(|version| version.strong_count() > 0);
-            versions.push(Arc::downgrade(&new));
+    }
+
+    /// Remembers that a listener is removed from the list of this number on, and marks it so.
+    fn bury(&self, record: &Record, number: u64) {
+        let mut past = self.past.lock();
+        if past.gone.len() == REMEMBERED {
+            past.gone.pop_front();
         }
-        self.newest.store(new);
+        past.gone.push_back(Gone::new(record, number));
+        record.mark_removed();
+    }
+
+    /// Makes this list the newest version.
+    fn put(&self, list: Arc<Snapshot<E>>) {
+        // Those who have the old one in hand are counted in its `Arc` from here on.
+        let old = self.newest.swap(Version::new(list));
+        self.past.lock().before.push(&old);
     }
 }
 
@@ -264,13 +346,19 @@ impl<E: Event> Host for Registry<E> {
     }
 
     fn settle(&self) {
-        // Upgraded under the lock and settled after: the last of a version's owners may be here.
-        let versions: Vec<_> = {
-            let versions = self.versions.lock();
-            versions.iter().filter_map(Weak::upgrade).collect()
+        // Upgraded under the lock and settled after: the last of a list's owners may be here.
+        let lists: Vec<_> = {
+            let past = self.past.lock();
+            past.lists.iter().filter_map(Weak::upgrade).collect()
         };
-        for version in versions {
-            version.settle();
+        for list in lists {
+            list.settle();
         }
+    }
+
+    fn renew(&self) -> Before {
+        let _changing = self.changing.lock();
+        self.put(self.snapshot());
+        self.past.lock().before.clone()
     }
 }

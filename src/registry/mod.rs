@@ -6,23 +6,24 @@
 //! # Failures
 //!
 //! - **Duplicate key**: refused with [`RegisterError::DuplicateKey`]; `replace()` swaps the listener of a key in one step.
-//! - **A listener removed while emissions run**: an emission pins while it is polled and looks at the removal after, so either the caller sees the removal or
-//!   `removed()` waits for its pin; a call that goes on beyond a poll is marked while the pin is held.
+//! - **A listener removed while emissions run**: an emission has a version in hand while it is polled and looks at the removal after, so either the caller sees the
+//!   removal or `removed()` waits for its version; a call that goes on beyond a poll is marked while the version is in hand.
 
 mod entry;
 mod error;
+mod gone;
 mod home;
 mod list;
 mod metadata;
-mod pins;
 mod record;
 mod snapshot;
+mod version;
 
 pub(crate) use entry::{Entry, Listed};
 pub use error::RegisterError;
 pub(crate) use home::{Home, Host, Totals};
-pub(crate) use list::{Borrowed, Insert, Order as SnapshotOrder, Registry};
+pub(crate) use list::{Insert, Order as SnapshotOrder, Registry};
 pub use metadata::Metadata;
-pub(crate) use pins::Before;
 pub(crate) use record::{Budget, Record, Wishes};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use version::{Before, Held};

@@ -37,8 +37,8 @@ pub(crate) struct Record {
     pub(crate) home: Arc<Home>,
     /// The calls that run and have left the poll that they began in; and the marks below.
     state: AtomicU32,
-    /// When it was registered, in nanoseconds since 1970.
-    added: u64,
+    /// When it was registered, in nanoseconds since 1970: the number of the first list that it is in.
+    added: AtomicU64,
     /// When it was last called, as far as that was noted, in coarse seconds.
     last_called: AtomicU32,
     /// Emissions that it was present for, less those that did not call it. Below zero for a moment, if the exceptions are counted first.
@@ -54,6 +54,8 @@ struct More {
     budget: Budget,
     /// Where it stands among those of equal stage and priority: its id, or the place of the listener that it replaced.
     sequence: AtomicU64,
+    /// If it replaced another: since when that was there, or the one before it.
+    present_since: AtomicU64,
     errors: AtomicU64,
     panics: AtomicU64,
     last_error: Mutex<Option<Cause>>,
@@ -78,14 +80,13 @@ impl Record {
         let budgeted = matches!(wishes.budget, Budget::Times { .. });
         let checked = wishes.filtered || budgeted || kind == Kind::Blocking;
         let plain = wishes.key.is_none() && (wishes.priority, wishes.stage) == (0, 0) && !budgeted;
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let nanos = since_1970.unwrap_or_default().as_nanos();
+
         Self {
             id,
             location,
             home,
             state: AtomicU32::new(if checked { CHECKED } else { 0 }),
-            added: u64::try_from(nanos).unwrap_or(u64::MAX),
+            added: AtomicU64::new(now_in_nanos()),
             last_called: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             more: if plain {
@@ -128,10 +129,29 @@ impl Record {
         more.map_or(self.id, |more| more.sequence.load(Ordering::Relaxed))
     }
 
+    pub(super) fn set_sequence(&self, sequence: u64) {
+        self.more().sequence.store(sequence, Ordering::Relaxed);
+    }
+
     pub(super) fn take_place_of(&self, before: &Self) {
-        self.more()
-            .sequence
-            .store(before.sequence(), Ordering::Relaxed);
+        self.set_sequence(before.sequence());
+        let since = before.present_since();
+        self.more().present_since.store(since, Ordering::Relaxed);
+    }
+
+    /// It is in the lists from this number on.
+    pub(super) fn set_added(&self, number: u64) {
+        // Under the lock that publishing holds.
+        self.added.store(number, Ordering::Relaxed);
+    }
+
+    /// The number of the first list that has it in, or the one whose place it took.
+    pub(super) fn present_since(&self) -> u64 {
+        let replaced = self.more.get().map(|more| &more.present_since);
+        match replaced.map_or(0, |since| since.load(Ordering::Relaxed)) {
+            0 => self.added.load(Ordering::Relaxed),
+            since => since,
+        }
     }
 
     /// Who it is, for a report or a log line.
@@ -265,7 +285,8 @@ impl Record {
             storage,
             priority: self.priority(),
             stage: self.stage(),
-            added: SystemTime::UNIX_EPOCH + Duration::from_nanos(self.added),
+            added: SystemTime::UNIX_EPOCH
+                + Duration::from_nanos(self.added.load(Ordering::Relaxed)),
             times: match more.map(|more| &more.budget) {
                 Some(Budget::Times { of, .. }) => Some(*of),
                 _ => None,
@@ -282,6 +303,13 @@ impl Record {
     }
 }
 
+/// The time of day in nanoseconds since 1970.
+pub(super) fn now_in_nanos() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanos = since_1970.unwrap_or_default().as_nanos();
+    u64::try_from(nanos).unwrap_or(u64::MAX)
+}
+
 impl More {
     fn new(id: u64, wishes: Wishes) -> Self {
         Self {
@@ -290,6 +318,7 @@ impl More {
             stage: wishes.stage,
             budget: wishes.budget,
             sequence: AtomicU64::new(id),
+            present_since: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             last_error: Mutex::default(),

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Entry, Home};
+use crate::event::Event;
 use crate::key::Key;
+use crate::listener::Kind;
 use crate::sync::shard::{Shards, Sum};
 use crate::sync::{AtomicBool, Mutex};
 
 /// The listeners of a signal at one moment, in the order of calls. Never changes, but for its counts.
 pub(crate) struct Snapshot<E> {
+    /// Grows from list to list of a signal.
+    pub(crate) number: u64,
     pub(crate) entries: Box<[Arc<Entry<E>>]>,
     pub(super) keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
     /// Whether any listener shares the event by `Arc`.
@@ -25,12 +29,18 @@ pub(crate) struct Snapshot<E> {
 
 impl<E> Snapshot<E> {
     pub(super) fn new(
+        number: u64,
         home: Arc<Home>,
         entries: Vec<Arc<Entry<E>>>,
         keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
-        shares: bool,
-    ) -> Self {
+    ) -> Self
+    where
+        E: Event,
+    {
+        let shares = |kind| matches!(kind, Kind::Shared | Kind::Service);
+        let shares = entries.iter().any(|entry| shares(entry.callee.kind()));
         Self {
+            number,
             entries: entries.into(),
             keys,
             shares,

@@ -59,12 +59,12 @@ impl<E: Event> Inner<E> {
 
     #[inline(always)]
     pub(crate) fn emit(&self, event: E) -> Emit<'_, E> {
-        Emit::new(&self.core, Some(self.registry.borrow()), event)
+        Emit::new(&self.core, Some(&self.registry), event)
     }
 
     /// An emission that was let in, for a task of its own.
     pub(super) fn detached(&self, event: E, pass: Pass) -> Detached<E> {
-        Detached::new(&self.core, self.registry.borrow(), event, pass)
+        Detached::new(&self.core, &self.registry, event, pass)
     }
 
     pub(super) fn insert(&self, inserts: &[Insert<E>]) -> Result<(), RegisterError> {

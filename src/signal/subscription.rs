@@ -50,7 +50,8 @@ impl Subscription {
     /// Waits until the listener is removed, by whomever, and none of its calls is running: in tasks and blocking threads too. No emission that
     /// was made before can still start one. See [`Subscription`](crate::Subscription).
     ///
-    /// It does not remove. A listener whose signal is gone counts as removed. Awaited from inside a call of that very listener, it does not wait for that call; it holds no permit while it waits.
+    /// It does not remove. A listener whose signal is gone counts as removed. An emission that was made and has not been polled yet may still call: poll it or drop
+    /// it before you wait here in the same task. Awaited from inside a call of that very listener, it does not wait for that call; it holds no permit while it waits.
     ///
     /// # Cancel safety
     ///
@@ -66,13 +67,13 @@ impl Subscription {
                 change.as_mut().enable();
                 if record.is_removed() || home.host().is_none() {
                     // Whoever is polled from here on sees the removal.
-                    let before = before.get_or_insert_with(|| home.renew_pin());
-                    let own_pins = |pin| count_within(|call| call.pin == pin);
-                    // In this order: whoever held a pin and goes on is marked before the pin is gone.
-                    if before.are_gone(own_pins) && record.running() <= own {
+                    let before = before.get_or_insert_with(|| home.renew());
+                    let own_holds = |version| count_within(|call| call.version == version);
+                    // In this order: whoever had one in hand and goes on is marked before it is gone.
+                    if before.are_gone(own_holds) && record.running() <= own {
                         return;
                     }
-                    if is_within(|call| before.has(call.pin)) {
+                    if is_within(|call| before.has(call.version)) {
                         // The last of the others to leave does not wake anybody while this code, in the middle of a poll, has a hold too.
                         tokio::task::yield_now().await;
                         continue;

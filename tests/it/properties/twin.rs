@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use fanfare::Dispatch;
 use futures::FutureExt as _;
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 
 use super::call::{Call, Verdict};

@@ -1,0 +1,75 @@
+//! The newest list of listeners, as emissions take it in hand: what `removed()` and `shutdown` wait for, at no cost to the calls.
+//!
+//! An emission holds a guard of the [`Version`] for as long as it may make a first call without further ado: from the call of `emit` to the end of its first poll, and during each
+//! later poll. Once nobody holds an older version, nobody is left who may have looked before something was written that came before the newest.
+
+use std::any::Any;
+use std::sync::{Arc, Weak};
+
+use arc_swap::Guard;
+use tokio::sync::Notify;
+
+use super::Snapshot;
+use crate::sync::{Ordering, fence, unique_id};
+
+/// A list of listeners while it is the newest, and for as long as somebody has it in hand.
+pub(crate) struct Version<E> {
+    pub(crate) snapshot: Arc<Snapshot<E>>,
+    pub(crate) number: u64,
+    quiet: Arc<Notify>,
+}
+
+impl<E> Version<E> {
+    pub(super) fn new(snapshot: Arc<Snapshot<E>>) -> Arc<Self> {
+        Arc::new(Self {
+            number: unique_id(),
+            quiet: Arc::clone(&snapshot.home.quiet),
+            snapshot,
+        })
+    }
+}
+
+impl<E> Drop for Version<E> {
+    /// It is not the newest any more, and the last who had it in hand has let go.
+    fn drop(&mut self) {
+        self.quiet.notify_waiters();
+    }
+}
+
+/// A version that an emission has in hand. Taking it writes nothing that others write.
+pub(crate) type Held<E> = Guard<Arc<Version<E>>>;
+
+/// The versions before a certain one.
+#[derive(Clone, Default)]
+pub(crate) struct Before(Vec<(u64, Weak<dyn Any + Send + Sync>)>);
+
+impl Before {
+    pub(super) fn push<E: Send + Sync + 'static>(&mut self, version: &Arc<Version<E>>)
+    where
+        Version<E>: Send + Sync,
+    {
+        self.0.retain(|(_, version)| version.strong_count() > 0);
+        let weak: Weak<Version<E>> = Arc::downgrade(version);
+        self.0.push((version.number, weak));
+    }
+
+    /// Whether nobody has one in hand, apart from as many holds of each number as `own` says are the caller's.
+    pub(crate) fn are_gone(&self, own: impl Fn(u64) -> usize) -> bool {
+        if cfg!(fanfare_plant = "versions_not_awaited") {
+            return true;
+        }
+        let mut versions = self.0.iter();
+        let gone = versions.all(|(number, version)| match version.strong_count() {
+            0 => true,
+            held => held <= own(*number),
+        });
+        // What was done with them in hand is seen by whoever finds them gone: letting go is a release.
+        fence(Ordering::Acquire);
+        gone
+    }
+
+    /// Whether this is the number of one of them.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.0.iter().any(|(version, _)| *version == number)
+    }
+}
