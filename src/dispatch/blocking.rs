@@ -42,7 +42,7 @@ pub(super) fn start<E: Event>(
     let thread = handle.spawn_blocking(move || {
         // In this order: mark and permit are back before shutdown sees the thread gone.
         let (_pass, occupancy) = (pass, occupancy);
-        let record = &occupancy.entry.record;
+        let record = occupancy.entry.record();
         if !turn.claim() {
             let spent = Verdict::not(Cause::Skipped(Skip::Spent));
             return on_thread.finish(spent, clock::now());
@@ -69,13 +69,13 @@ pub(super) fn start<E: Event>(
 
 /// A call that has not begun. Dropping it, because it was taken back from the queue or its budget was spent, says that it never did.
 struct Turn<E> {
-    entry: Arc<Entry<E>>,
+    entry: Arc<dyn Entry<E>>,
     begun: bool,
 }
 
 impl<E> Turn<E> {
     fn claim(mut self) -> bool {
-        self.begun = self.entry.record.claim();
+        self.begun = self.entry.record().claim();
         self.begun
     }
 }
@@ -83,7 +83,7 @@ impl<E> Turn<E> {
 impl<E> Drop for Turn<E> {
     fn drop(&mut self) {
         if !self.begun {
-            self.entry.record.not_called();
+            self.entry.record().not_called();
         }
     }
 }
@@ -91,7 +91,7 @@ impl<E> Drop for Turn<E> {
 /// One call, shared by its thread and whoever waits for it.
 struct Call<E> {
     core: Arc<Core>,
-    entry: Arc<Entry<E>>,
+    entry: Arc<dyn Entry<E>>,
     state: Mutex<State>,
 }
 
@@ -121,10 +121,10 @@ impl<E> Call<E> {
     fn tell_late(&self, verdict: &Verdict, started: Instant) {
         if let Flow::Not(cause) = &verdict.0 {
             if cause.outcome().is_failure() {
-                self.entry.record.not_done(cause);
+                self.entry.record().not_done(cause);
                 self.core.tell(&ReportEntry {
                     index: 0,
-                    who: self.entry.record.identity(),
+                    who: self.entry.record().identity(),
                     cause: cause.clone(),
                     duration: Some(clock::now().saturating_duration_since(started)),
                 });

@@ -35,7 +35,7 @@ pub(super) struct More<E: Event> {
     /// A place that no call has suspended in yet.
     spare: Option<Parked<E>>,
     /// The listener of `next`, whose filter has said yes, while it waits for a permit.
-    checked: Option<Arc<Entry<E>>>,
+    checked: Option<Arc<dyn Entry<E>>>,
     /// What the emission was made in, for its tasks.
     outer: Option<Arc<Link>>,
     pub(super) watch: Watch,
@@ -163,27 +163,27 @@ impl<E: Event> State<'_, E> {
     }
 
     /// Whether those that are active must finish before this listener starts: the barrier of stages, and the order of `Sequential`.
-    fn must_wait(&mut self, own: &Pin<&mut Place<E>>, entry: &Entry<E>) -> bool {
+    fn must_wait(&mut self, own: &Pin<&mut Place<E>>, entry: &Arc<dyn Entry<E>>) -> bool {
         if own.is_free() && self.more().active.is_empty() {
             return false;
         }
         let started = &self.snapshot().entries[self.next - 1];
         self.core.options.mode() == Dispatch::Sequential
-            || started.record.stage() != entry.record.stage()
+            || started.record().stage() != entry.record().stage()
     }
 
     /// Starts the next listener, or passes over it. Pending while it waits for a permit.
     fn start(
         &mut self,
         own: Pin<&mut Place<E>>,
-        listed: &Arc<Entry<E>>,
+        listed: &Arc<dyn Entry<E>>,
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let checked = self.more().checked.take();
         let (entry, removed) = listed.current_and_removed();
-        let refusal = if removed || entry.record.is_spent() {
-            Some(Cause::Skipped(why_skipped(&entry.record)))
+        let refusal = if removed || entry.record().is_spent() {
+            Some(Cause::Skipped(why_skipped(entry.record())))
         } else if checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
             None
         } else {
@@ -219,7 +219,7 @@ impl<E: Event> State<'_, E> {
         &mut self,
         own: Pin<&mut Place<E>>,
         index: usize,
-        entry: &Arc<Entry<E>>,
+        entry: &Arc<dyn Entry<E>>,
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) {
@@ -252,8 +252,8 @@ impl<E: Event> State<'_, E> {
         };
         if let Some(since) = since {
             let poll = clock::now().saturating_duration_since(since);
-            if entry.record.poll_was_long(poll >= LONG, SAMPLES) {
-                core.warn_of_long_polls(&entry.record, poll);
+            if entry.record().poll_was_long(poll >= LONG, SAMPLES) {
+                core.warn_of_long_polls(entry.record(), poll);
                 self.snapshot().suspect.store(false, Ordering::Relaxed);
             }
         }
@@ -262,12 +262,12 @@ impl<E: Event> State<'_, E> {
         }
     }
 
-    fn spawn(&mut self, index: usize, entry: &Arc<Entry<E>>) {
+    fn spawn(&mut self, index: usize, entry: &Arc<dyn Entry<E>>) {
         let core = self.core;
         let Some(handle) = core.options.handle() else {
             return self.fail(index, entry, Cause::Rejected(Rejection::NoRuntime));
         };
-        let owned = entry.callee.kind().owns();
+        let owned = entry.kind().owns();
         let last = self.next == self.snapshot().entries.len();
         match catch(|| self.payload.split(owned, last)) {
             Ok(payload) => {
@@ -343,7 +343,7 @@ impl<E: Event> State<'_, E> {
                 called,
             } => {
                 if !called {
-                    entry.record.not_called();
+                    entry.record().not_called();
                 }
                 self.not_done(index, &entry, cause, duration);
             }
@@ -352,16 +352,16 @@ impl<E: Event> State<'_, E> {
 
     /// Passes over the next listener, and gives up the place in the queue that it may have: nobody looks there any more, and a permit that came
     /// would be held for nothing.
-    fn pass_over(&mut self, listed: &Entry<E>, entry: &Arc<Entry<E>>, cause: Cause) {
+    fn pass_over(&mut self, listed: &Arc<dyn Entry<E>>, entry: &Arc<dyn Entry<E>>, cause: Cause) {
         self.more().acquire = None;
         self.next += 1;
-        listed.record.not_called();
+        listed.record().not_called();
         self.not_done(self.next - 1, entry, cause, None);
     }
 
     /// A listener is not called.
-    fn fail(&mut self, index: usize, entry: &Arc<Entry<E>>, cause: Cause) {
-        entry.record.not_called();
+    fn fail(&mut self, index: usize, entry: &Arc<dyn Entry<E>>, cause: Cause) {
+        entry.record().not_called();
         self.not_done(index, entry, cause, None);
     }
 
@@ -369,14 +369,14 @@ impl<E: Event> State<'_, E> {
     fn not_done(
         &mut self,
         index: usize,
-        entry: &Entry<E>,
+        entry: &Arc<dyn Entry<E>>,
         cause: Cause,
         duration: Option<Duration>,
     ) {
-        entry.record.not_done(&cause);
+        entry.record().not_done(&cause);
         let entry = ReportEntry {
             index,
-            who: entry.record.identity(),
+            who: entry.record().identity(),
             cause,
             duration,
         };
@@ -389,7 +389,7 @@ impl<E: Event> State<'_, E> {
 
     fn skip_rest(&mut self) {
         self.rest(|entry| {
-            let record = &entry.record;
+            let record = entry.record();
             Cause::Skipped(if record.is_removed() || record.is_spent() {
                 why_skipped(record)
             } else {
@@ -407,7 +407,7 @@ impl<E: Event> State<'_, E> {
     }
 
     /// Passes over all listeners that have not started.
-    fn rest(&mut self, cause: impl Fn(&Entry<E>) -> Cause) {
+    fn rest(&mut self, cause: impl Fn(&Arc<dyn Entry<E>>) -> Cause) {
         let snapshot = Arc::clone(self.snapshot());
         while let Some(listed) = snapshot.entries.get(self.next) {
             let entry = listed.current();

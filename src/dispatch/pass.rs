@@ -108,7 +108,7 @@ impl<E: Event> State<'_, E> {
 
 #[inline]
 fn call_plain<E: Event>(
-    entries: &[Arc<Entry<E>>],
+    entries: &[Arc<dyn Entry<E>>],
     place: &Cell<usize>,
     payload: &mut Payload<E>,
     mut slot: Pin<&mut Slot>,
@@ -117,17 +117,16 @@ fn call_plain<E: Event>(
     let from = place.get();
     for (at, entry) in entries.iter().enumerate().skip(from) {
         place.set(at);
-        if !entry.record.is_plain() {
-            return Halt::NotPlain;
-        }
+
         let call = Call {
             payload,
             last: at + 1 == entries.len(),
         };
-        match entry.callee.call(call, slot.as_mut(), Some(cx)) {
+        match entry.call_plain(call, slot.as_mut(), cx) {
             Step::Done => {}
             Step::Break => return Halt::Break,
             Step::Pending => return Halt::Suspended,
+            Step::NotPlain => return Halt::NotPlain,
             Step::Not(cause) => return Halt::Not(cause),
         }
     }
@@ -137,7 +136,7 @@ fn call_plain<E: Event>(
 
 impl<E: Event> Calls for Snapshot<E> {
     fn listener(&self, place: usize) -> u64 {
-        self.entries.get(place).map_or(0, |entry| entry.record.id)
+        self.entries.get(place).map_or(0, |entry| entry.record().id)
     }
 
     fn signal(&self) -> u64 {

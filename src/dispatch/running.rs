@@ -20,14 +20,14 @@ use crate::registry::{Entry, Record};
 /// That a listener is being called beyond the poll that it began in: its in-flight mark, and the permit that it runs on. Dropping it gives both back, in that order:
 /// whoever sees the permit free sees the mark gone.
 pub(super) struct Occupancy<E> {
-    pub(super) entry: Arc<Entry<E>>,
+    pub(super) entry: Arc<dyn Entry<E>>,
     pub(super) lease: Option<Arc<Lease>>,
 }
 
 impl<E> Occupancy<E> {
     /// Called while the version is in hand that the poll has in which the call began.
-    pub(super) fn of(entry: &Arc<Entry<E>>, lease: Option<Arc<Lease>>) -> Self {
-        entry.record.enter();
+    pub(super) fn of(entry: &Arc<dyn Entry<E>>, lease: Option<Arc<Lease>>) -> Self {
+        entry.record().enter();
         Self {
             entry: Arc::clone(entry),
             lease,
@@ -42,7 +42,7 @@ impl<E> Occupancy<E> {
 
 impl<E> Drop for Occupancy<E> {
     fn drop(&mut self) {
-        self.entry.record.leave();
+        self.entry.record().leave();
         if let Some(lease) = &self.lease {
             drop(lease.end());
         }
@@ -58,7 +58,7 @@ pub(super) enum Finished<E> {
     },
     NotDone {
         index: usize,
-        entry: Arc<Entry<E>>,
+        entry: Arc<dyn Entry<E>>,
         cause: Cause,
         duration: Option<Duration>,
         /// The listener was called.
@@ -70,14 +70,14 @@ impl<E> Finished<E> {
     /// What came of the call of the listener at `index`, which began at `started` if that is known.
     pub(super) fn called(
         index: usize,
-        entry: &Arc<Entry<E>>,
+        entry: &Arc<dyn Entry<E>>,
         step: Step,
         started: Option<Instant>,
     ) -> Self {
         match step {
             Step::Done => Self::Done { stop: false },
             Step::Break => Self::Done { stop: true },
-            Step::Pending => unreachable!("a call that is pending has not finished"),
+            Step::Pending | Step::NotPlain => unreachable!("the call has not finished"),
             Step::Not(cause) => Self::NotDone {
                 index,
                 entry: Arc::clone(entry),
@@ -89,7 +89,7 @@ impl<E> Finished<E> {
     }
 
     /// The listener was not called.
-    pub(super) fn not_called(index: usize, entry: &Arc<Entry<E>>, cause: Cause) -> Self {
+    pub(super) fn not_called(index: usize, entry: &Arc<dyn Entry<E>>, cause: Cause) -> Self {
         Self::NotDone {
             index,
             entry: Arc::clone(entry),
@@ -103,7 +103,7 @@ impl<E> Finished<E> {
 /// A call that has been started and has not finished; its future is in the slot beside it.
 pub(super) struct Running<E> {
     pub(super) index: usize,
-    pub(super) entry: Arc<Entry<E>>,
+    pub(super) entry: Arc<dyn Entry<E>>,
     /// Absent for a blocking listener: its thread has the mark and the permit until it returns.
     pub(super) occupancy: Option<Occupancy<E>>,
     pub(super) started: Option<Instant>,
@@ -119,7 +119,7 @@ impl<E> Running<E> {
     fn frame<'a>(&'a self, base: &Frame<'a>) -> Frame<'a> {
         Frame {
             marked: self.occupancy.is_some(),
-            ..frame(&self.entry.record, self.lease(), base)
+            ..frame(self.entry.record(), self.lease(), base)
         }
     }
 }
@@ -196,12 +196,12 @@ impl<E> Place<E> {
     }
 
     /// Ends the call that runs here, if one does: drops its future, then gives back what it holds. Says whose it was.
-    pub(super) fn cancel(self: Pin<&mut Self>) -> Option<(usize, Arc<Entry<E>>)> {
+    pub(super) fn cancel(self: Pin<&mut Self>) -> Option<(usize, Arc<dyn Entry<E>>)> {
         let this = self.project();
         let running = this.running.take()?;
         let dropped = within(|outer| {
             let base = Frame {
-                calls: &running.entry.record,
+                calls: running.entry.record(),
                 place: 0.into(),
                 lease: None,
                 version: 0,
@@ -215,8 +215,8 @@ impl<E> Place<E> {
         if let Some(message) = dropped {
             // A call that is dropped has been reported as cancelled already, so a panic in the drop of its future can only be counted.
             let cause = Cause::Panicked(message);
-            running.entry.record.not_done(&cause);
-            let listener = running.entry.record.identity();
+            running.entry.record().not_done(&cause);
+            let listener = running.entry.record().identity();
             tracing::error!(%listener, %cause, "a cancelled listener panicked while it was dropped");
         }
         Some((running.index, Arc::clone(&running.entry)))
@@ -292,11 +292,11 @@ fn clear(slot: Pin<&mut Slot>) -> Option<Arc<str>> {
 }
 
 /// What a call that ends early is to its emission.
-pub(super) fn is_blocking<E>(entry: &Entry<E>) -> bool
+pub(super) fn is_blocking<E>(entry: &Arc<dyn Entry<E>>) -> bool
 where
     E: Event,
 {
-    entry.callee.kind() == Kind::Blocking
+    entry.kind() == Kind::Blocking
 }
 
 /// A call that has a place of its own.

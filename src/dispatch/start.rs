@@ -25,7 +25,7 @@ pub(super) enum Started<E> {
 pub(super) struct Start<'a, E: Event> {
     pub(super) core: &'a Arc<Core>,
     pub(super) index: usize,
-    pub(super) entry: &'a Arc<Entry<E>>,
+    pub(super) entry: &'a Arc<dyn Entry<E>>,
     pub(super) payload: &'a mut Payload<E>,
     /// Whether no listener after this one needs the event.
     pub(super) last: bool,
@@ -51,26 +51,26 @@ impl<E: Event> Start<'_, E> {
             }
         }
         if removed {
-            return self.refuse(entry, Cause::Skipped(why_skipped(&entry.record)));
+            return self.refuse(entry, Cause::Skipped(why_skipped(entry.record())));
         }
-        if let Some(listener) = entry.callee.blocked() {
+        if let Some(listener) = entry.blocked() {
             return self.run_blocking(entry, listener, slot, base, cx);
         }
         // The claim is the last step before the call. A blocking listener claims on its thread.
-        if !entry.record.claim() {
+        if !entry.record().claim() {
             return self.refuse(entry, Cause::Skipped(Skip::Spent));
         }
         let started = self.started();
         let lease = self.permit.take().map(Lease::new);
         let mut taking = None;
-        let step = frame(&entry.record, lease.as_ref(), base).enter(|| {
+        let step = frame(entry.record(), lease.as_ref(), base).enter(|| {
             let (payload, last) = (&mut *self.payload, self.last);
             // The closure itself may lend its permit out, and have none when it is done; its future is polled with one only.
             let put_only = lease.is_some();
             let now = if put_only { None } else { Some(&mut *cx) };
             let call = || {
                 let call = Call { payload, last };
-                entry.callee.call(call, slot.as_mut(), now)
+                entry.call(call, slot.as_mut(), now)
             };
             let step = match catch(call) {
                 Ok(step) => step,
@@ -106,7 +106,7 @@ impl<E: Event> Start<'_, E> {
     /// Sends the call to the blocking pool.
     fn run_blocking(
         self,
-        entry: &Arc<Entry<E>>,
+        entry: &Arc<dyn Entry<E>>,
         listener: &Blocked<E>,
         slot: Pin<&mut Slot>,
         base: &Frame<'_>,
@@ -151,19 +151,19 @@ impl<E: Event> Start<'_, E> {
         self.timed_from.or_else(|| timing.then(clock::now))
     }
 
-    fn refuse(&self, entry: &Arc<Entry<E>>, cause: Cause) -> Started<E> {
+    fn refuse(&self, entry: &Arc<dyn Entry<E>>, cause: Cause) -> Started<E> {
         Started::Finished(Finished::not_called(self.index, entry, cause))
     }
 }
 
 /// An emission that was to call `before` calls `after`, which has taken its place.
-pub(super) fn called_instead<E>(before: &Entry<E>, after: &Entry<E>) {
-    before.record.not_called();
-    after.record.called_instead();
+pub(super) fn called_instead<E>(before: &Arc<dyn Entry<E>>, after: &Arc<dyn Entry<E>>) {
+    before.record().not_called();
+    after.record().called_instead();
 }
 
 /// Why the listener's filter keeps it from being called, if it does.
-pub(super) fn refused<E: Event>(entry: &Entry<E>, payload: &Payload<E>) -> Option<Cause> {
+pub(super) fn refused<E: Event>(entry: &Arc<dyn Entry<E>>, payload: &Payload<E>) -> Option<Cause> {
     let filter = entry.filter()?;
     match catch(|| filter(payload.borrow())) {
         Ok(true) => None,

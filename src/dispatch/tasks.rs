@@ -30,7 +30,7 @@ pub(super) struct Tasks<E: Event> {
 struct Task<E> {
     id: Id,
     index: usize,
-    entry: Arc<Entry<E>>,
+    entry: Arc<dyn Entry<E>>,
     ended: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Errand<E> {
     /// What the emission was made in.
     pub(super) outer: Option<Arc<Link>>,
     pub(super) index: usize,
-    pub(super) entry: Arc<Entry<E>>,
+    pub(super) entry: Arc<dyn Entry<E>>,
     pub(super) payload: Payload<E>,
     /// Without a permit of the emission's own it waits for one in the task.
     pub(super) permit: Option<Permit>,
@@ -61,7 +61,7 @@ impl<E> Drop for Errand<E> {
     fn drop(&mut self) {
         // Aborted before its turn.
         if !self.begun {
-            self.entry.record.not_called();
+            self.entry.record().not_called();
         }
     }
 }
@@ -79,7 +79,7 @@ impl<E: Event> Errand<E> {
             let version = self.registry.hold();
             let outer = link.as_ref().map_or(Outer::Nothing, Outer::Link);
             let base = Frame {
-                calls: &entry.record,
+                calls: entry.record(),
                 place: 0.into(),
                 lease: None,
                 version: version.number,
@@ -162,7 +162,7 @@ impl<E: Event> Tasks<E> {
     }
 
     /// Aborts the tasks and says whose they were.
-    pub(super) fn cancel(self) -> impl Iterator<Item = (usize, Arc<Entry<E>>)> {
+    pub(super) fn cancel(self) -> impl Iterator<Item = (usize, Arc<dyn Entry<E>>)> {
         drop(self.set);
         let left = self.tasks.into_iter().filter(|task| !task.ended);
         left.map(|task| (task.index, task.entry))

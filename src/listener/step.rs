@@ -13,6 +13,8 @@ pub(crate) enum Step {
     Break,
     /// It has suspended; its future is in the slot.
     Pending,
+    /// It is not to be called without a further look.
+    NotPlain,
     /// It did not succeed.
     Not(Box<Cause>),
 }

@@ -1,46 +1,29 @@
-//! One listener in a snapshot.
+//! One listener in a list.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Context;
 
 use super::{Metadata, Record};
 use crate::event::Event;
-use crate::listener::{Callee, Filter};
+use crate::listener::{Blocked, Call, Callee, Filter, Kind, Slot, Step};
 
 /// One registered listener.
-pub(crate) struct Entry<E, C: ?Sized = dyn Callee<E>> {
-    pub(crate) record: Record,
-    special: Option<Box<Special<E>>>,
-    pub(crate) callee: C,
-}
+///
+/// All of it behind one pointer, the look at its state included: a call of a plain listener is one load and one jump.
+pub(crate) trait Entry<E>: Listed {
+    /// Calls the listener, unless there is something to look at first: [`Step::NotPlain`]. See [`Callee::call`].
+    fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step;
 
-/// What few listeners have.
-struct Special<E> {
-    filter: Option<Filter<E>>,
-    /// The listener that took this one's place. An emission that began before the swap and has not come to this entry calls the new listener, so
-    /// that it sees one of the two and never neither or both.
-    successor: OnceLock<Arc<Entry<E>>>,
-}
+    /// Calls the listener. See [`Callee::call`].
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step;
 
-impl<E: Event> Entry<E> {
-    pub(crate) fn new(
-        record: Record,
-        callee: impl Callee<E> + 'static,
-        filter: Option<Filter<E>>,
-    ) -> (Arc<Self>, Arc<dyn Listed>) {
-        // Only a listener with a key can be replaced.
-        let special = (filter.is_some() || record.key().is_some()).then(|| {
-            Box::new(Special {
-                filter,
-                successor: OnceLock::new(),
-            })
-        });
-        let entry = Arc::new(Entry {
-            record,
-            special,
-            callee,
-        });
-        (Arc::clone(&entry) as Arc<Self>, entry)
-    }
+    /// See [`Callee::blocked`].
+    fn blocked(&self) -> Option<&Blocked<E>>;
+
+    fn kind(&self) -> Kind;
+
+    fn special(&self) -> Option<&Special<E>>;
 }
 
 /// A listener, whatever its event type.
@@ -51,33 +34,90 @@ pub(crate) trait Listed: Send + Sync {
     fn metadata(&self) -> Metadata;
 }
 
-impl<E: Event, C: Callee<E>> Listed for Entry<E, C> {
+/// An entry with the type of its listener.
+struct Registered<E, C> {
+    record: Record,
+    special: Option<Box<Special<E>>>,
+    callee: C,
+}
+
+/// What few listeners have.
+pub(crate) struct Special<E> {
+    filter: Option<Filter<E>>,
+    /// The listener that took this one's place. An emission that began before the swap and has not come to this entry calls the new listener, so
+    /// that it sees one of the two and never neither or both.
+    successor: OnceLock<Arc<dyn Entry<E>>>,
+}
+
+/// Makes an entry: as its list has it, and as its subscription does.
+pub(crate) fn entry<E: Event>(
+    record: Record,
+    callee: impl Callee<E> + 'static,
+    filter: Option<Filter<E>>,
+) -> (Arc<dyn Entry<E>>, Arc<dyn Listed>) {
+    // Only a listener with a key can be replaced.
+    let special = (filter.is_some() || record.key().is_some()).then(|| {
+        Box::new(Special {
+            filter,
+            successor: OnceLock::new(),
+        })
+    });
+    let entry = Arc::new(Registered {
+        record,
+        special,
+        callee,
+    });
+    (Arc::clone(&entry) as Arc<dyn Entry<E>>, entry)
+}
+
+impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
+    fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step {
+        if !self.record.is_plain() {
+            return Step::NotPlain;
+        }
+        self.callee.call(call, slot, Some(cx))
+    }
+
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
+        self.callee.call(call, slot, cx)
+    }
+
+    fn blocked(&self) -> Option<&Blocked<E>> {
+        self.callee.blocked()
+    }
+
+    fn kind(&self) -> Kind {
+        self.callee.kind()
+    }
+
+    fn special(&self) -> Option<&Special<E>> {
+        self.special.as_deref()
+    }
+}
+
+impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
     fn record(&self) -> &Record {
         &self.record
     }
 
     fn metadata(&self) -> Metadata {
-        metadata(&self.record, &self.callee)
+        self.record
+            .metadata(self.callee.kind(), self.callee.storage())
     }
 }
 
-fn metadata<E>(record: &Record, callee: &(impl Callee<E> + ?Sized)) -> Metadata {
-    record.metadata(callee.kind(), callee.storage())
-}
-
-impl<E> Entry<E> {
+impl<E> dyn Entry<E> {
     pub(crate) fn filter(&self) -> Option<&Filter<E>> {
-        self.special.as_ref()?.filter.as_ref()
+        self.special()?.filter.as_ref()
     }
 
     pub(super) fn set_successor(&self, successor: &Arc<Self>) {
-        let special = self.special.as_ref();
-        let special = special.expect("what is replaced has a key");
+        let special = self.special().expect("what is replaced has a key");
         let _ = special.successor.set(Arc::clone(successor));
     }
 
     fn successor(&self) -> Option<&Arc<Self>> {
-        self.special.as_ref()?.successor.get()
+        self.special()?.successor.get()
     }
 
     /// This listener, or the one that has taken its place.
@@ -93,7 +133,7 @@ impl<E> Entry<E> {
     pub(crate) fn current_and_removed(self: &Arc<Self>) -> (&Arc<Self>, bool) {
         let mut entry = self.current();
         loop {
-            let removed = entry.record.is_removed();
+            let removed = entry.record().is_removed();
             // Whoever sees the removal finds the successor.
             let newest = entry.current();
             if !removed || Arc::ptr_eq(entry, newest) {
@@ -101,10 +141,5 @@ impl<E> Entry<E> {
             }
             entry = newest;
         }
-    }
-
-    /// What is known about it, with the counts as they were last settled.
-    pub(crate) fn metadata(&self) -> Metadata {
-        metadata(&self.record, &self.callee)
     }
 }

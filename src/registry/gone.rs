@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Budget, Entry, Home, Record, Wishes};
+use super::{Budget, Entry, Home, Record, Wishes, entry};
 use crate::event::Event;
 use crate::key::Key;
 use crate::listener::{Kind, Step, callee};
@@ -45,7 +45,7 @@ impl Gone {
     }
 
     /// An entry that stands where it stood, and is passed over.
-    pub(super) fn tombstone<E: Event>(&self, home: &Arc<Home>) -> Arc<Entry<E>> {
+    pub(super) fn tombstone<E: Event>(&self, home: &Arc<Home>) -> Arc<dyn Entry<E>> {
         let budget = if self.spent {
             Budget::Times {
                 left: AtomicU64::new(0),
@@ -66,6 +66,6 @@ impl Gone {
         record.set_sequence(self.sequence);
         record.mark_removed();
         let nothing = callee::borrowed(|_: &E| Step::Done);
-        Entry::new(record, nothing, None).0
+        entry(record, nothing, None).0
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Order {
 
 /// A listener on its way into the registry.
 pub(crate) struct Insert<E> {
-    pub(crate) entry: Arc<Entry<E>>,
+    pub(crate) entry: Arc<dyn Entry<E>>,
     /// Take the place of the listener with the same key, if there is one.
     pub(crate) replace: bool,
 }
@@ -99,7 +99,7 @@ impl<E: Event> Registry<E> {
         if newest.number == number {
             return newest;
         }
-        let was_there = |entry: &&Arc<Entry<E>>| entry.record.present_since() <= number;
+        let was_there = |entry: &&Arc<dyn Entry<E>>| entry.record().present_since() <= number;
         let mut entries: Vec<_> = newest.entries.iter().filter(was_there).cloned().collect();
         let mut past = self.past.lock();
         let gone = past.gone.iter().filter(|gone| gone.was_there(number));
@@ -126,7 +126,7 @@ impl<E: Event> Registry<E> {
             // One that was removed before its batch was committed stays out.
             for insert in inserts
                 .iter()
-                .filter(|insert| !insert.entry.record.is_removed())
+                .filter(|insert| !insert.entry.record().is_removed())
             {
                 change.insert(insert)?;
             }
@@ -139,7 +139,7 @@ impl<E: Event> Registry<E> {
             let len = entries.len();
             let number = self.next_number();
             for insert in inserts {
-                insert.entry.record.set_added(number);
+                insert.entry.record().set_added(number);
             }
             self.publish(
                 number,
@@ -152,7 +152,7 @@ impl<E: Event> Registry<E> {
             for (before, after) in &replaced {
                 // In this order: whoever sees the removal finds the successor.
                 before.set_successor(after);
-                before.record.mark_removed();
+                before.record().mark_removed();
             }
             (old, len, replaced)
         };
@@ -186,7 +186,7 @@ impl<E: Event> Registry<E> {
             let number = self.next_number();
             self.publish(number, Vec::new(), Arc::default());
             for entry in &old.entries {
-                self.bury(&entry.record, number);
+                self.bury(entry.record(), number);
             }
             old
         };
@@ -199,12 +199,12 @@ impl<E: Event> Registry<E> {
         let _old = {
             let _changing = self.changing.lock();
             let old = self.snapshot();
-            let Some(place) = old.entries.iter().position(|entry| matches(&entry.record)) else {
+            let Some(place) = old.entries.iter().position(|entry| matches(entry.record())) else {
                 return false;
             };
             let mut entries = old.entries.to_vec();
             let entry = entries.remove(place);
-            let keys = match entry.record.key() {
+            let keys = match entry.record().key() {
                 Some(key) => {
                     let mut keys = HashMap::clone(&old.keys);
                     keys.remove(key);
@@ -214,7 +214,7 @@ impl<E: Event> Registry<E> {
             };
             let number = self.next_number();
             self.publish(number, entries, keys);
-            self.bury(&entry.record, number);
+            self.bury(entry.record(), number);
             old
         };
         self.home.quiet.notify_waiters();
@@ -225,8 +225,8 @@ impl<E: Event> Registry<E> {
     fn publish(
         &self,
         number: u64,
-        mut entries: Vec<Arc<Entry<E>>>,
-        keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
+        mut entries: Vec<Arc<dyn Entry<E>>>,
+        keys: Arc<HashMap<Key, Arc<dyn Entry<E>>>>,
     ) {
         self.sort(&mut entries);
         let home = Arc::clone(&self.home);
@@ -245,12 +245,12 @@ impl<E: Event> Registry<E> {
         now_in_nanos().max(self.number() + 1)
     }
 
-    fn sort(&self, entries: &mut [Arc<Entry<E>>]) {
+    fn sort(&self, entries: &mut [Arc<dyn Entry<E>>]) {
         // Ids grow with registration; the list is nearly sorted, for which the standard sort is linear.
         match self.order {
-            Order::OldestFirst => entries.sort_by_key(|e| rank(&e.record)),
+            Order::OldestFirst => entries.sort_by_key(|e| rank(e.record())),
             Order::NewestFirst => entries.sort_by_key(|e| {
-                let (stage, priority, sequence) = rank(&e.record);
+                let (stage, priority, sequence) = rank(e.record());
                 (stage, priority, Reverse(sequence))
             }),
         }
@@ -283,14 +283,14 @@ fn rank(record: &Record) -> (u32, Reverse<i32>, u64) {
 }
 
 /// A listener, and the one that takes its place.
-type Swap<E> = (Arc<Entry<E>>, Arc<Entry<E>>);
+type Swap<E> = (Arc<dyn Entry<E>>, Arc<dyn Entry<E>>);
 
 /// A version in the making.
 struct Change<'a, E> {
     old: &'a Snapshot<E>,
-    entries: Vec<Arc<Entry<E>>>,
+    entries: Vec<Arc<dyn Entry<E>>>,
     /// Copied from the old version when the first key comes.
-    keys: Option<HashMap<Key, Arc<Entry<E>>>>,
+    keys: Option<HashMap<Key, Arc<dyn Entry<E>>>>,
     replaced: Vec<Swap<E>>,
 }
 
@@ -305,7 +305,7 @@ impl<'a, E> Change<'a, E> {
     }
 
     fn insert(&mut self, Insert { entry, replace }: &Insert<E>) -> Result<(), RegisterError> {
-        let Some(key) = entry.record.key() else {
+        let Some(key) = entry.record().key() else {
             self.entries.push(Arc::clone(entry));
             return Ok(());
         };
@@ -318,14 +318,14 @@ impl<'a, E> Change<'a, E> {
                 let place = self.entries.iter().position(|e| Arc::ptr_eq(e, &before));
                 let place = place.expect("every key of the map is in the list");
                 self.entries[place] = Arc::clone(entry);
-                entry.record.take_place_of(&before.record);
+                entry.record().take_place_of(before.record());
                 self.replaced.push((before, Arc::clone(entry)));
             }
             Some(before) => {
                 return Err(RegisterError::DuplicateKey {
                     key: key.as_str().to_owned(),
-                    signal: before.record.home.name.to_string(),
-                    existing: before.record.location,
+                    signal: before.record().home.name.to_string(),
+                    existing: before.record().location,
                 });
             }
         }

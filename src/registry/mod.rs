@@ -19,7 +19,7 @@ mod record;
 mod snapshot;
 mod version;
 
-pub(crate) use entry::{Entry, Listed};
+pub(crate) use entry::{Entry, Listed, entry};
 pub use error::RegisterError;
 pub(crate) use home::{Home, Host, Totals};
 pub(crate) use list::{Insert, Order as SnapshotOrder, Registry};

@@ -14,8 +14,8 @@ use crate::sync::{AtomicBool, Mutex};
 pub(crate) struct Snapshot<E> {
     /// Grows from list to list of a signal.
     pub(crate) number: u64,
-    pub(crate) entries: Box<[Arc<Entry<E>>]>,
-    pub(super) keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
+    pub(crate) entries: Box<[Arc<dyn Entry<E>>]>,
+    pub(super) keys: Arc<HashMap<Key, Arc<dyn Entry<E>>>>,
     /// Whether any listener shares the event by `Arc`.
     pub(crate) shares: bool,
     pub(crate) home: Arc<Home>,
@@ -31,14 +31,14 @@ impl<E> Snapshot<E> {
     pub(super) fn new(
         number: u64,
         home: Arc<Home>,
-        entries: Vec<Arc<Entry<E>>>,
-        keys: Arc<HashMap<Key, Arc<Entry<E>>>>,
+        entries: Vec<Arc<dyn Entry<E>>>,
+        keys: Arc<HashMap<Key, Arc<dyn Entry<E>>>>,
     ) -> Self
     where
         E: Event,
     {
         let shares = |kind| matches!(kind, Kind::Shared | Kind::Service);
-        let shares = entries.iter().any(|entry| shares(entry.callee.kind()));
+        let shares = entries.iter().any(|entry| shares(entry.kind()));
         Self {
             number,
             entries: entries.into(),
@@ -51,7 +51,7 @@ impl<E> Snapshot<E> {
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Entry<E>>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<dyn Entry<E>>> {
         self.keys.get(key)
     }
 
@@ -70,7 +70,7 @@ impl<E> Snapshot<E> {
         *settled = sum;
         self.home.totals.add(new, self.entries.len());
         for entry in &self.entries {
-            entry.record.settle(new);
+            entry.record().settle(new);
         }
     }
 }

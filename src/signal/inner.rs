@@ -71,7 +71,7 @@ impl<E: Event> Inner<E> {
         let listeners = self.registry.insert(inserts)?;
         let most = self.core.options.max_listeners;
         if listeners > most && !self.warned_of_leak.swap(true, Ordering::Relaxed) {
-            let location = inserts.last().map(|insert| insert.entry.record.location);
+            let location = inserts.last().map(|insert| insert.entry.record().location);
             tracing::warn!(
                 signal = %self.core.name,
                 listeners,

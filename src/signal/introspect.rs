@@ -39,7 +39,7 @@ impl<E: Event> Signal<E> {
         let keys = snapshot
             .entries
             .iter()
-            .filter_map(|entry| entry.record.key());
+            .filter_map(|entry| entry.record().key());
         keys.map(|key| key.as_str().to_owned()).collect()
     }
 

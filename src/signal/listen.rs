@@ -12,7 +12,7 @@ use crate::event::{Delivery, Event};
 use crate::key::Key;
 use crate::listener::{Callee, Filter, Kind, Listener, Step, callee};
 use crate::outcome::IntoOutcome;
-use crate::registry::{Budget, Entry, Insert, Record, RegisterError, Wishes};
+use crate::registry::{Budget, Insert, Record, RegisterError, Wishes, entry};
 use crate::sync::{AtomicU64, unique_id};
 
 /// Registers one listener; everything is optional and by name. The last call, `on` or one of its siblings, says what is called.
@@ -259,7 +259,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         let home = Arc::clone(signal.inner.registry.home());
         let record = Record::new(unique_id(), self.location, home, kind, wishes);
         let callee = callee(&record);
-        let (entry, listed) = Entry::new(record, callee, self.filter);
+        let (entry, listed) = entry(record, callee, self.filter);
         let subscription = Subscription::new(listed);
         let insert = Insert {
             entry,
