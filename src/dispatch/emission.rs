@@ -21,7 +21,7 @@ use crate::clock::{self, Coarse};
 use crate::context::{Calls, Frame, Outer, within};
 use crate::event::Event;
 use crate::listener::Payload;
-use crate::outcome::{Cancellation, Outcome, Report, Tally};
+use crate::outcome::{Cancellation, Report, Tally};
 use crate::registry::{Held, Registry, Snapshot};
 use crate::sync::Ordering;
 use crate::sync::shard::{self, Seat};
@@ -379,12 +379,10 @@ impl<E: Event> State<'_, E> {
     }
 
     fn count(&self) {
-        let counts = self.tally.counts();
-        let done = counts.of(Outcome::Done);
-        self.snapshot()
-            .shards
-            .done(Seat::of_this_thread(), done as u64);
-        if counts.total() > done {
+        let (done, rest) = self.tally.counts();
+        let seat = Seat::of_this_thread();
+        self.snapshot().shards.done(seat, done);
+        if let Some(counts) = rest {
             self.core.counters.add_not_done(counts);
         }
     }

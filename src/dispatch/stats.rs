@@ -84,7 +84,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn add_not_done(&self, counts: Counts) {
+    pub(crate) fn add_not_done(&self, counts: &Counts) {
         for outcome in Outcome::ALL.into_iter().skip(1) {
             let count = counts.of(outcome);
             if count > 0 {

@@ -11,12 +11,6 @@ impl Counts {
         self.0[outcome as usize] += 1;
     }
 
-    /// Adds listeners that succeeded.
-    #[inline]
-    pub(crate) fn add_done(&mut self, listeners: usize) {
-        self.0[Outcome::Done as usize] += u32::try_from(listeners).unwrap_or(u32::MAX);
-    }
-
     pub(crate) fn of(&self, outcome: Outcome) -> usize {
         self.0[outcome as usize] as usize
     }

@@ -37,9 +37,17 @@ use crate::key::{Identity, Key};
 /// ```
 #[derive(Debug, Default)]
 pub struct Report {
+    /// Two words, so that a report of nothing but successes is handed back in registers.
+    done: u32,
+    closed: bool,
+    rest: Option<Box<Rest>>,
+}
+
+/// What did not succeed.
+#[derive(Debug, Default)]
+struct Rest {
     counts: Counts,
     entries: Vec<ReportEntry>,
-    closed: bool,
 }
 
 impl Report {
@@ -53,22 +61,21 @@ impl Report {
     /// All listeners succeeded.
     #[inline]
     pub(crate) fn of_done(listeners: usize) -> Self {
-        let mut counts = Counts::default();
-        counts.add_done(listeners);
         Self {
-            counts,
-            ..Self::default()
+            done: u32::try_from(listeners).unwrap_or(u32::MAX),
+            closed: false,
+            rest: None,
         }
     }
 
     /// How many listeners were called and succeeded. See [`Report`](crate::Report).
     pub fn delivered(&self) -> usize {
-        self.count(Outcome::Done)
+        self.done as usize
     }
 
     /// How many listeners did not succeed: failed, panicked, timed out, rejected or cancelled. As many as [`failures`](Self::failures) lists.
     pub fn failed(&self) -> usize {
-        self.counts.failures()
+        self.rest.as_ref().map_or(0, |rest| rest.counts.failures())
     }
 
     /// How many listeners were passed over on purpose. See [`Report`](crate::Report).
@@ -78,12 +85,15 @@ impl Report {
 
     /// How many listeners had this outcome. See [`Report`](crate::Report).
     pub fn count(&self, outcome: Outcome) -> usize {
-        self.counts.of(outcome)
+        if outcome == Outcome::Done {
+            return self.delivered();
+        }
+        self.rest.as_ref().map_or(0, |rest| rest.counts.of(outcome))
     }
 
     /// How many listeners the emission saw. See [`Report`](crate::Report).
     pub fn listeners(&self) -> usize {
-        self.counts.total()
+        self.delivered() + self.rest.as_ref().map_or(0, |rest| rest.counts.total())
     }
 
     /// Whether nobody was listening. See [`Report`](crate::Report).
@@ -103,12 +113,12 @@ impl Report {
 
     /// Every listener that was not [`Outcome::Done`], skipped ones included.
     pub fn entries(&self) -> &[ReportEntry] {
-        &self.entries
+        self.rest.as_ref().map_or(&[], |rest| &rest.entries)
     }
 
     /// The listeners that did not succeed: the entries whose outcome [is a failure](Outcome::is_failure). See [`Report`](crate::Report).
     pub fn failures(&self) -> impl Iterator<Item = &ReportEntry> {
-        self.entries
+        self.entries()
             .iter()
             .filter(|entry| entry.outcome().is_failure())
     }
@@ -248,24 +258,28 @@ pub(crate) struct Tally {
 impl Tally {
     #[inline]
     pub(crate) fn done(&mut self, listeners: usize) {
-        self.report.counts.add_done(listeners);
+        let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);
+        self.report.done = self.report.done.saturating_add(listeners);
     }
 
     pub(crate) fn not_done(&mut self, entry: ReportEntry) {
-        self.report.counts.add(entry.outcome());
-        self.report.entries.push(entry);
+        let rest = self.report.rest.get_or_insert_default();
+        rest.counts.add(entry.outcome());
+        rest.entries.push(entry);
     }
 
-    /// The report, its entries in the order of the snapshot.
+    /// The report, its entries in the order of the list.
     pub(crate) fn finish(&mut self) -> Report {
         let mut report = std::mem::take(&mut self.report);
-        if report.entries.len() > 1 {
-            report.entries.sort_by_key(|entry| entry.index);
+        if let Some(rest) = &mut report.rest {
+            rest.entries.sort_by_key(|entry| entry.index);
         }
         report
     }
 
-    pub(crate) fn counts(&self) -> Counts {
-        self.report.counts
+    /// How many have succeeded, and how many had another outcome, if any had.
+    pub(crate) fn counts(&self) -> (u64, Option<&Counts>) {
+        let rest = self.report.rest.as_ref();
+        (self.report.done.into(), rest.map(|rest| &rest.counts))
     }
 }
