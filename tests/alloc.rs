@@ -1,9 +1,11 @@
 //! What an emission allocates. A binary of its own, because the counting allocator is the whole program's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use fanfare::{Bus, Signal, SignalBuilder};
+use fanfare::{Bus, Dispatch, Signal, SignalBuilder, Storage};
 use futures::executor::block_on;
 
 /// Allocations of one emission after one that warms up.
@@ -29,21 +31,146 @@ fn an_emission_that_nobody_listens_to_allocates_nothing() {
 }
 
 #[test]
-fn a_report_of_listeners_that_all_succeed_allocates_nothing() {
-    for listeners in [1, 10, 100] {
-        let signal = Signal::<u32>::new();
-        for _ in 0..listeners {
-            signal.on(async |_| {});
-        }
-        // A box for each future, and one context that all calls share.
-        assert_eq!(of_one(&signal), listeners + 1);
+fn listeners_that_do_not_suspend_allocate_nothing() {
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        for listeners in [1, 10, 100] {
+            let in_mode = || Signal::<u32>::builder().dispatch(mode).build();
+            let signal = in_mode();
+            for _ in 0..listeners {
+                signal.on(async |_| {});
+            }
+            assert_eq!(of_one(&signal), 0, "on, {mode}, {listeners}");
+            // Every sample of the clock is in here too.
+            let many = measure(|| {
+                for _ in 0..100 {
+                    drop(block_on(signal.emit(1)));
+                }
+            });
+            assert_eq!(many.count_total, 0, "100 of on, {mode}, {listeners}");
 
+            let signal = in_mode();
+            for _ in 0..listeners {
+                signal.on_sync(|_| {});
+            }
+            assert_eq!(of_one(&signal), 0, "on_sync, {mode}, {listeners}");
+
+            let signal = in_mode();
+            for _ in 0..listeners {
+                signal.on_shared(async |_| {});
+            }
+            assert_eq!(of_one(&signal), 1, "on_shared, {mode}, {listeners}");
+        }
+    }
+}
+
+#[test]
+fn the_first_emission_to_new_listeners_allocates_nothing_either() {
+    let signal = Signal::<u32>::new();
+    block_on(signal.emit(1));
+    signal.on(async |_| {});
+    assert_eq!(measure(|| drop(block_on(signal.emit(1)))).count_total, 0);
+}
+
+#[test]
+fn an_emission_by_way_of_the_bus_allocates_nothing() {
+    let bus = Bus::new();
+    bus.on(async |_: u32| {});
+    block_on(bus.emit(1_u32));
+    assert_eq!(measure(|| drop(block_on(bus.emit(1_u32)))).count_total, 0);
+}
+
+#[test]
+fn a_nested_emission_allocates_the_future_of_its_listener() {
+    let (outer, inner) = (Signal::<u32>::new(), Signal::<u32>::new());
+    inner.on(async |_| {});
+    outer.on(async move |n| {
+        inner.emit(n).await;
+    });
+    // It holds the future of the inner emission, which is larger than a slot.
+    assert_eq!(of_one(&outer), 1);
+}
+
+#[test]
+fn a_future_that_does_not_fit_is_boxed() {
+    let signal = Signal::<u32>::new();
+    let sub = signal.on(async |_| {
+        let large = [1_u8; 1_000];
+        yield_once().await;
+        drop(large);
+    });
+    assert_eq!(sub.metadata().storage(), Some(Storage::Boxed));
+    let many = measure(|| {
+        for _ in 0..10 {
+            drop(block_on(signal.emit(1)));
+        }
+    });
+    assert!(many.count_total >= 10);
+}
+
+#[test]
+fn those_that_suspend_allocate_a_place_each_but_the_first() {
+    // What an emission makes for itself when the first listener suspends.
+    let signal = Signal::<u32>::new();
+    signal.on(async |_| yield_once().await);
+    let set_up = of_one(&signal);
+    for listeners in 2..=32_u64 {
         let signal = Signal::<u32>::new();
         for _ in 0..listeners {
-            signal.on_sync(|_| {});
+            signal.on(async |_| yield_once().await);
         }
-        assert_eq!(of_one(&signal), 1);
+        // The list of the places grows by doubling.
+        let places = listeners - 1;
+        let growth = u64::from(64 - places.leading_zeros());
+        let allocated = of_one(&signal);
+        assert!(
+            allocated <= places + set_up + growth,
+            "{listeners} suspend: {allocated} allocations, {set_up} of them set-up"
+        );
     }
+}
+
+#[test]
+fn the_event_is_cloned_once_less_than_there_are_listeners() {
+    #[derive(Debug)]
+    struct Counted(Arc<AtomicUsize>);
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Self(Arc::clone(&self.0))
+        }
+    }
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        for listeners in [1, 2, 10] {
+            let signal = Signal::<Counted>::builder().dispatch(mode).build();
+            for _ in 0..listeners {
+                signal.on(async |_| {});
+            }
+            let clones = Arc::new(AtomicUsize::new(0));
+            block_on(signal.emit(Counted(Arc::clone(&clones))));
+            assert_eq!(clones.load(Ordering::Relaxed), listeners - 1, "{mode}");
+        }
+    }
+}
+
+#[test]
+fn a_listener_takes_less_than_a_hundred_bytes() {
+    const LISTENERS: usize = 10_000;
+    let signal = Signal::<u32>::builder().max_listeners(LISTENERS).build();
+    let held = measure(|| {
+        let batch = signal.batch();
+        for _ in 0..LISTENERS {
+            drop(batch.listen().on(async |_| {}).unwrap());
+        }
+        batch.commit().unwrap();
+    });
+    let each = usize::try_from(held.bytes_current).unwrap() / LISTENERS;
+    assert!(each < 100, "{each} bytes a listener");
+}
+
+#[test]
+fn the_future_of_an_emission_is_no_larger_than_promised() {
+    let size = size_of_val(&Signal::<u64>::new().emit(1));
+    assert!(size <= 512, "{size} bytes");
 }
 
 #[test]
@@ -57,5 +184,19 @@ fn a_report_allocates_for_those_that_did_not_succeed() {
     signal.on_sync(|_| {});
     block_on(signal.emit(1));
     let timed = measure(|| drop(block_on(signal.emit(1).timeout(Duration::from_secs(1)))));
+    // The place of the deadline.
     assert_eq!(timed.count_total, 1);
+}
+
+/// Suspends once.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }

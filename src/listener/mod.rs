@@ -5,6 +5,8 @@ mod kind;
 mod payload;
 #[cfg_attr(fanfare_safe_slot, path = "slot_safe.rs")]
 mod slot;
+#[cfg(test)]
+mod slot_tests;
 mod step;
 mod traits;
 

@@ -5,7 +5,6 @@ use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_util::FutureExt as _;
 use pin_project_lite::pin_project;
 
 use super::{Step, Storage};
@@ -17,6 +16,23 @@ pin_project! {
         held: Option<Pin<Box<dyn Future<Output = Step> + Send>>>,
         #[pin]
         _pinned: PhantomPinned,
+    }
+}
+
+pin_project! {
+    /// A future with its output mapped; it is dropped when this is, not before.
+    struct Mapped<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output: IntoOutcome>> Future for Mapped<F> {
+    type Output = Step;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step> {
+        let polled = self.project().future.poll(cx);
+        polled.map(|output| Step::from(output.into_outcome()))
     }
 }
 
@@ -47,7 +63,7 @@ impl Slot {
         F: Future<Output: IntoOutcome> + Send + 'static,
     {
         assert!(self.is_empty(), "a slot holds one future at a time");
-        let future = future.map(|output| Step::from(output.into_outcome()));
+        let future = Mapped { future };
         *self.as_mut().project().held = Some(Box::pin(future));
         cx.map_or(Step::Pending, |cx| self.poll(cx))
     }
