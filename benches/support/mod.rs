@@ -7,3 +7,4 @@ pub(crate) mod contenders;
 pub(crate) mod event;
 pub(crate) mod peers;
 pub(crate) mod print;
+pub(crate) mod rounds;
