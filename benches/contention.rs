@@ -7,17 +7,15 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::args::is_test;
 use support::cases;
-use support::contenders::{Contender, Emit, contenders};
+use support::contenders::{self, Contender, contenders};
 use support::print::{median, number, table, times};
 use tokio::runtime::Runtime;
-use tokio::task::yield_now;
 
 const EMITTERS: [u64; 3] = [1, 2, 8];
-/// An emission of ready listeners never yields; a service does, between two of them.
 const BETWEEN_YIELDS: u64 = 1_024;
 
 /// How much to measure.
@@ -100,28 +98,8 @@ fn run_size(runtime: &Runtime, contender: &Contender, wanted: Duration) -> u64 {
     emissions
 }
 
-/// Shares the emissions out to the emitters, and waits for all of them.
 fn run(runtime: &Runtime, contender: &Contender, emitters: u64, emissions: u64) -> Duration {
-    let emit = contender.emit;
-    let start = Instant::now();
-    let tasks: Vec<_> = (0..emitters)
-        .map(|_| runtime.spawn(emitter(emit, emissions / emitters)))
-        .collect();
-    runtime.block_on(async {
-        for task in tasks {
-            task.await.expect("no emitter panics");
-        }
-    });
-    start.elapsed()
-}
-
-async fn emitter(emit: Emit, mut left: u64) {
-    while left > 0 {
-        let times = left.min(BETWEEN_YIELDS);
-        emit(times).await;
-        left -= times;
-        yield_now().await;
-    }
+    contenders::run(runtime, contender.emit, emitters, emissions, BETWEEN_YIELDS)
 }
 
 /// Does the work while another thread changes the list. Returns how many changes were made too.

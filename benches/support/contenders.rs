@@ -1,9 +1,12 @@
 //! What many emitters share: dispatchers that are emitted on and changed at the same time.
 
 use std::sync::{Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use fanfare::{Dispatch, Signal};
 use futures::future::BoxFuture;
+use tokio::runtime::Runtime;
+use tokio::task::yield_now;
 
 use super::cases::{forever, signal};
 use super::event::{Tick, listen};
@@ -24,15 +27,12 @@ pub(crate) struct Contender {
 pub(crate) fn contenders(n: usize) -> Vec<Contender> {
     vec![
         bare(n),
-        twin(
-            "twin over `Mutex<Vec<_>>`",
-            Twin(Mutex::new(peers::boxed(n))),
-        ),
+        mutex(n),
         twin(
             "twin over `RwLock<Vec<_>>`",
             Twin(RwLock::new(peers::boxed(n))),
         ),
-        ours("**`Concurrent`**", n, Dispatch::Concurrent, None),
+        concurrent(n),
         ours(
             "**`Concurrent`**, pool of 8",
             n,
@@ -42,6 +42,15 @@ pub(crate) fn contenders(n: usize) -> Vec<Contender> {
         ours("**`Parallel`**", n, Dispatch::Parallel, None),
         ours("**`Parallel`**, pool of 8", n, Dispatch::Parallel, Some(8)),
     ]
+}
+
+pub(crate) fn concurrent(n: usize) -> Contender {
+    ours("**`Concurrent`**", n, Dispatch::Concurrent, None)
+}
+
+pub(crate) fn mutex(n: usize) -> Contender {
+    let list = Mutex::new(peers::boxed(n));
+    twin("twin over `Mutex<Vec<_>>`", Twin(list))
 }
 
 fn bare(n: usize) -> Contender {
@@ -93,5 +102,36 @@ fn ours(name: &'static str, n: usize, dispatch: Dispatch, pool: Option<usize>) -
         change: Some(Box::new(move || {
             signal.on(async |tick| listen(tick)).remove();
         })),
+    }
+}
+
+/// Shares the emissions out to so many tasks, and waits for all of them. An emission of ready listeners never yields; a service does, between two
+/// of them, and so does each task after `between_yields`.
+pub(crate) fn run(
+    runtime: &Runtime,
+    emit: Emit,
+    emitters: u64,
+    emissions: u64,
+    between_yields: u64,
+) -> Duration {
+    let each = emissions.div_ceil(emitters);
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..emitters)
+        .map(|_| runtime.spawn(emitter(emit, each, between_yields)))
+        .collect();
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.expect("no emitter panics");
+        }
+    });
+    start.elapsed()
+}
+
+async fn emitter(emit: Emit, mut left: u64, between_yields: u64) {
+    while left > 0 {
+        let times = left.min(between_yields);
+        emit(times).await;
+        left -= times;
+        yield_now().await;
     }
 }
