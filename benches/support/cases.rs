@@ -163,6 +163,6 @@ pub(super) fn signal(n: usize, dispatch: Dispatch, pool: Option<usize>) -> &'sta
 }
 
 /// A case borrows what it measures, so that no reference count is part of the figure.
-pub(super) fn forever<T>(value: T) -> &'static T {
+pub(crate) fn forever<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }

@@ -6,5 +6,6 @@ pub(crate) mod cases;
 pub(crate) mod contenders;
 pub(crate) mod event;
 pub(crate) mod peers;
+pub(crate) mod plot;
 pub(crate) mod print;
 pub(crate) mod rounds;
