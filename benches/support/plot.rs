@@ -23,7 +23,7 @@ impl Plot<'_> {
         let right = points().map(|(x, _)| *x).fold(10.0, f64::max);
         let top = points().map(|(_, y)| *y).fold(0.0, f64::max) * 1.4;
         let mut chart = ChartBuilder::on(&area)
-            .caption(self.title, ("sans-serif", 18))
+            .caption(self.title, ("sans-serif", 24))
             .margin(12)
             .x_label_area_size(44)
             .y_label_area_size(64)
@@ -32,6 +32,8 @@ impl Plot<'_> {
             .configure_mesh()
             .x_desc(self.x)
             .y_desc(self.y)
+            .axis_desc_style(("sans-serif", 18))
+            .label_style(("sans-serif", 16))
             .x_label_formatter(&|x| format!("{x:.0}"))
             .light_line_style(TRANSPARENT)
             .draw()?;
@@ -45,6 +47,7 @@ impl Plot<'_> {
         }
         chart
             .configure_series_labels()
+            .label_font(("sans-serif", 16))
             .position(SeriesLabelPosition::UpperLeft)
             .background_style(WHITE)
             .border_style(BLACK)
