@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Counts the futex calls of two tasks that emit, and of the same tasks without the emission: benches/futex.sh [EMISSIONS]. Linux only.
-# Fails if an emission makes any of its own.
+# Fails if emissions make any of their own. What shows is waiting: a lock that is always free, or soon free again, makes no call.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 emissions=${1:-10000000}
