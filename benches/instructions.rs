@@ -23,13 +23,13 @@ const CASES: &[Case] = &[
     }),
     ("on-sync-1", |n| run(&with(1, Signal::new(), on_sync), n)),
     ("on-sync-100", |n| {
-        run(&with(100, Signal::new(), on_sync), n)
+        run(&with(100, Signal::new(), on_sync), n);
     }),
     ("on-shared-10", |n| {
-        run(&with(10, Signal::new(), on_shared), n)
+        run(&with(10, Signal::new(), on_shared), n);
     }),
     ("filtered-10", |n| {
-        run(&with(10, Signal::new(), filtered), n)
+        run(&with(10, Signal::new(), filtered), n);
     }),
     ("yields-1", |n| run(&with(1, Signal::new(), yields), n)),
     ("yields-10", |n| run(&with(10, Signal::new(), yields), n)),
@@ -74,21 +74,30 @@ fn with(listeners: usize, signal: Signal<u64>, add: fn(&Signal<u64>)) -> Signal<
 }
 
 fn on(signal: &Signal<u64>) {
-    signal.on(async |event| drop(black_box(event)));
+    signal.on(async |event| {
+        black_box(event);
+    });
 }
 
 fn on_sync(signal: &Signal<u64>) {
-    signal.on_sync(|event| drop(black_box(*event)));
+    signal.on_sync(|event| {
+        black_box(*event);
+    });
 }
 
 fn on_shared(signal: &Signal<u64>) {
-    signal.on_shared(|event| at_once(drop(black_box(event))));
+    signal.on_shared(|event| {
+        drop(black_box(event));
+        at_once(())
+    });
 }
 
 fn filtered(signal: &Signal<u64>) {
     let listen = signal.listen().filter(|event| *event != 7);
     listen
-        .on(async |event| drop(black_box(event)))
+        .on(async |event| {
+            black_box(event);
+        })
         .expect("no key");
 }
 
@@ -103,7 +112,7 @@ fn yields(signal: &Signal<u64>) {
             }
         })
         .await;
-        drop(black_box(event));
+        black_box(event);
     });
 }
 

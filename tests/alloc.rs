@@ -96,7 +96,7 @@ fn a_future_that_does_not_fit_is_boxed() {
     let sub = signal.on(async |_| {
         let large = [1_u8; 1_000];
         yield_once().await;
-        drop(large);
+        std::hint::black_box(large);
     });
     assert_eq!(sub.metadata().storage(), Some(Storage::Boxed));
     let many = measure(|| {

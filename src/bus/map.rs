@@ -49,7 +49,8 @@ impl Map {
     fn node<E: Event>(&self) -> Result<&Node, &OnceLock<Box<Node>>> {
         let event = TypeId::of::<E>();
         let hash = BuildHasherDefault::<Folded>::default().hash_one(event);
-        let mut place = &self.chains[hash as usize % CHAINS];
+        let chain = usize::try_from(hash % CHAINS as u64).expect("less than a usize");
+        let mut place = &self.chains[chain];
         while let Some(node) = place.get() {
             if node.event == event {
                 return Ok(node);

@@ -27,6 +27,7 @@ const LONG: Duration = super::emission::LONG;
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, and the pass.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct More<E: Event> {
     active: Active<E>,
     pub(super) permit: Option<Permit>,

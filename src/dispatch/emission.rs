@@ -307,9 +307,10 @@ impl<E: Event> State<'_, E> {
             self.count();
             self.phase = Phase::Returning;
         }
-        if self.phase == Phase::Finished {
-            panic!("an emission was polled after it was ready");
-        }
+        assert!(
+            self.phase != Phase::Finished,
+            "an emission was polled after it was ready"
+        );
         if let Some(loan) = &mut self.more().loan {
             ready!(loan.poll_return(cx));
         }

@@ -45,6 +45,7 @@ impl Slot {
     }
 
     /// Where the futures of this type live.
+    #[expect(clippy::extra_unused_type_parameters, reason = "as the twin's")]
     pub(crate) const fn storage_of<F>() -> Storage {
         Storage::Boxed
     }

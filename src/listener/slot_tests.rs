@@ -1,5 +1,10 @@
 //! The slot and its safe twin, held to the same behaviour.
 
+#![allow(
+    clippy::items_after_statements,
+    reason = "a future by hand stands where it is used"
+)]
+
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn, ready};
 use std::panic::panic_any;
@@ -359,4 +364,6 @@ fn the_storage_is_as_the_size_and_alignment_say() {
     assert_eq!(Built::storage_of::<u128>(), of(true));
     assert_eq!(Built::storage_of::<[u8; 257]>(), of(false));
     assert_eq!(Built::storage_of::<Aligned>(), of(false));
+    #[cfg(not(fanfare_safe_slot))]
+    assert_eq!(Twin::storage_of::<()>(), Storage::Boxed);
 }
