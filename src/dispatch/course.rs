@@ -10,7 +10,7 @@ use super::active::Active;
 use super::emission::State;
 use super::options::{Dispatch, OnError};
 use super::running::{Finished, Parked, Place, is_blocking};
-use super::start::{Start, called_instead, refused, why_skipped};
+use super::start::{Start, called_instead, why_skipped};
 use super::tasks::Errand;
 use super::watch::{Ended, Watch};
 use crate::clock;
@@ -188,7 +188,7 @@ impl<E: Event> State<'_, E> {
         } else if checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
             None
         } else {
-            refused(entry, &self.payload)
+            entry.refuses(&self.payload)
         };
         if let Some(cause) = refusal {
             self.pass_over(listed, entry, cause);

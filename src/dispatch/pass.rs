@@ -26,6 +26,8 @@ enum Halt {
     Break,
     /// This one has suspended: its future is in the slot.
     Suspended,
+    /// The filter of this one keeps it from being called.
+    Refused(Box<Cause>),
     /// This one did not succeed.
     Not(Box<Cause>),
 }
@@ -81,6 +83,11 @@ impl<E: Event> State<'_, E> {
                     self.tally.done(1);
                     self.stopped = true;
                 }
+                Halt::Refused(cause) => {
+                    let entry = &self.snapshot().entries[place];
+                    let finished = Finished::not_called(place, entry, *cause);
+                    self.settle(finished);
+                }
                 Halt::Not(cause) => {
                     let entry = &self.snapshot().entries[place];
                     let finished = Finished::called(place, entry, Step::Not(cause), None);
@@ -127,6 +134,7 @@ fn call_plain<E: Event>(
             Step::Break => return Halt::Break,
             Step::Pending => return Halt::Suspended,
             Step::NotPlain => return Halt::NotPlain,
+            Step::Refused(cause) => return Halt::Refused(cause),
             Step::Not(cause) => return Halt::Not(cause),
         }
     }

@@ -77,7 +77,9 @@ impl<E> Finished<E> {
         match step {
             Step::Done => Self::Done { stop: false },
             Step::Break => Self::Done { stop: true },
-            Step::Pending | Step::NotPlain => unreachable!("the call has not finished"),
+            Step::Pending | Step::NotPlain | Step::Refused(_) => {
+                unreachable!("the call has not finished")
+            }
             Step::Not(cause) => Self::NotDone {
                 index,
                 entry: Arc::clone(entry),

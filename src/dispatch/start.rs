@@ -46,7 +46,7 @@ impl<E: Event> Start<'_, E> {
         if !Arc::ptr_eq(entry, self.entry) {
             // It took the place of the one that was looked at, a moment ago.
             called_instead(self.entry, entry);
-            if let Some(cause) = refused(entry, self.payload) {
+            if let Some(cause) = entry.refuses(self.payload) {
                 return self.refuse(entry, cause);
             }
         }
@@ -160,16 +160,6 @@ impl<E: Event> Start<'_, E> {
 pub(super) fn called_instead<E>(before: &Arc<dyn Entry<E>>, after: &Arc<dyn Entry<E>>) {
     before.record().not_called();
     after.record().called_instead();
-}
-
-/// Why the listener's filter keeps it from being called, if it does.
-pub(super) fn refused<E: Event>(entry: &Arc<dyn Entry<E>>, payload: &Payload<E>) -> Option<Cause> {
-    let filter = entry.filter()?;
-    match catch(|| filter(payload.borrow())) {
-        Ok(true) => None,
-        Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
-        Err(message) => Some(Cause::Panicked(message)),
-    }
 }
 
 /// Why a listener that may not be called is passed over.

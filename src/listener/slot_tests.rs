@@ -75,7 +75,7 @@ fn word(step: &Step) -> String {
         Step::Done => "done".to_owned(),
         Step::Break => "break".to_owned(),
         Step::Pending => "pending".to_owned(),
-        Step::NotPlain => unreachable!("a slot does not say so"),
+        Step::NotPlain | Step::Refused(_) => unreachable!("a slot does not say so"),
         Step::Not(cause) => cause.to_string(),
     }
 }

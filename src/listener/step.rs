@@ -15,6 +15,8 @@ pub(crate) enum Step {
     Pending,
     /// It is not to be called without a further look.
     NotPlain,
+    /// Its filter keeps it from being called.
+    Refused(Box<Cause>),
     /// It did not succeed.
     Not(Box<Cause>),
 }

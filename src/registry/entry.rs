@@ -6,7 +6,8 @@ use std::task::Context;
 
 use super::{Metadata, Record};
 use crate::event::Event;
-use crate::listener::{Blocked, Call, Callee, Filter, Kind, Slot, Step};
+use crate::listener::{Blocked, Call, Callee, Filter, Kind, Payload, Slot, Step};
+use crate::outcome::{Cause, Skip, catch};
 
 /// One registered listener.
 ///
@@ -14,6 +15,9 @@ use crate::listener::{Blocked, Call, Callee, Filter, Kind, Slot, Step};
 pub(crate) trait Entry<E>: Listed {
     /// Calls the listener, unless there is something to look at first: [`Step::NotPlain`]. See [`Callee::call`].
     fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step;
+
+    /// Why the listener's filter keeps it from being called, if it does.
+    fn refuses(&self, payload: &Payload<E>) -> Option<Cause>;
 
     /// Calls the listener. See [`Callee::call`].
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step;
@@ -72,10 +76,19 @@ pub(crate) fn entry<E: Event>(
 
 impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
     fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step {
-        if !self.record.is_plain() {
-            return Step::NotPlain;
+        if self.record.is_plain() {
+            return self.callee.call(call, slot, Some(cx));
         }
-        self.callee.call(call, slot, Some(cx))
+        self.call_if_its_filter_says_so(call, slot, cx)
+    }
+
+    fn refuses(&self, payload: &Payload<E>) -> Option<Cause> {
+        let filter = self.special.as_ref()?.filter.as_ref()?;
+        match catch(|| filter(payload.borrow())) {
+            Ok(true) => None,
+            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
+            Err(message) => Some(Cause::Panicked(message)),
+        }
     }
 
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
@@ -95,6 +108,25 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
     }
 }
 
+impl<E: Event, C: Callee<E>> Registered<E, C> {
+    /// Apart, so that what stands before the call of most listeners stays small.
+    #[inline(never)]
+    fn call_if_its_filter_says_so(
+        &self,
+        call: Call<'_, E>,
+        slot: Pin<&mut Slot>,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        if !self.record.is_plain_but_for_its_filter() {
+            return Step::NotPlain;
+        }
+        match self.refuses(call.payload) {
+            Some(cause) => Step::Refused(Box::new(cause)),
+            None => Entry::call(self, call, slot, Some(cx)),
+        }
+    }
+}
+
 impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
     fn record(&self) -> &Record {
         &self.record
@@ -107,10 +139,6 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
 }
 
 impl<E> dyn Entry<E> {
-    pub(crate) fn filter(&self) -> Option<&Filter<E>> {
-        self.special()?.filter.as_ref()
-    }
-
     pub(super) fn set_successor(&self, successor: &Arc<Self>) {
         let special = self.special().expect("what is replaced has a key");
         let _ = special.successor.set(Arc::clone(successor));

@@ -65,9 +65,11 @@ struct More {
 
 /// It has been removed.
 const REMOVED: u32 = 1 << 31;
-/// Something is to be looked at before each call: a filter, a budget, or that it blocks.
+/// Something is to be looked at before each call that takes more than a pass: a budget, or that it blocks.
 const CHECKED: u32 = 1 << 30;
-const RUNNING: u32 = CHECKED - 1;
+/// It has a filter.
+const FILTERED: u32 = 1 << 29;
+const RUNNING: u32 = FILTERED - 1;
 
 impl Record {
     pub(crate) fn new(
@@ -78,14 +80,19 @@ impl Record {
         wishes: Wishes,
     ) -> Self {
         let budgeted = matches!(wishes.budget, Budget::Times { .. });
-        let checked = wishes.filtered || budgeted || kind == Kind::Blocking;
+        let checked = if budgeted || kind == Kind::Blocking {
+            CHECKED
+        } else {
+            0
+        };
+        let filtered = if wishes.filtered { FILTERED } else { 0 };
         let plain = wishes.key.is_none() && (wishes.priority, wishes.stage) == (0, 0) && !budgeted;
 
         Self {
             id,
             location,
             home,
-            state: AtomicU32::new(if checked { CHECKED } else { 0 }),
+            state: AtomicU32::new(checked | filtered),
             added: AtomicU64::new(now_in_nanos()),
             last_called: AtomicU32::new(0),
             calls: AtomicU64::new(0),
@@ -166,9 +173,14 @@ impl Record {
 
     /// Whether it may be called without a further look: it is not removed, and has no filter, no budget, and no thread to wait for.
     ///
-    /// Asked by an emission that holds a pin: if the removal came before the pin, it is seen here; if it came after, `removed()` waits for the pin.
+    /// Asked by an emission that has a version in hand: if the removal came before that version, it is seen here; if it came after, `removed()` waits for the version.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
+        self.state.load(Ordering::Acquire) & (REMOVED | CHECKED | FILTERED) == 0
+    }
+
+    /// Whether it may be called if its filter says yes.
+    pub(crate) fn is_plain_but_for_its_filter(&self) -> bool {
         self.state.load(Ordering::Acquire) & (REMOVED | CHECKED) == 0
     }
 
