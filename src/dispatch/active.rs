@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream as _;
 use futures_util::stream::FuturesUnordered;
 
+use super::Core;
 use super::running::{Finished, Parked};
 use super::tasks::Tasks;
 use crate::event::Event;
@@ -78,11 +79,15 @@ impl<E: Event> Active<E> {
         }
     }
 
-    /// The next call that has ended. `None` if none runs.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<E>>> {
+    /// The next call that has ended. `None` if none runs. With a `probe`, the polls are timed, unless there are many or they are of tasks.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        probe: Option<&Core>,
+    ) -> Poll<Option<Finished<E>>> {
         match self {
             Self::None => Poll::Ready(None),
-            Self::Few(few) => few.poll_next(cx),
+            Self::Few(few) => few.poll_next(cx, probe),
             Self::Many(many) => Pin::new(many).poll_next(cx),
             Self::Tasks(tasks) => tasks.poll_next(cx),
         }
@@ -90,9 +95,13 @@ impl<E: Event> Active<E> {
 }
 
 impl<E: Event> Few<E> {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<E>>> {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        probe: Option<&Core>,
+    ) -> Poll<Option<Finished<E>>> {
         while let Some(call) = self.parked.get_mut(self.polled) {
-            if let Poll::Ready(finished) = call.0.as_mut().poll_call(cx) {
+            if let Poll::Ready(finished) = call.0.as_mut().poll_call(cx, probe) {
                 self.parked.remove(self.polled);
                 return Poll::Ready(Some(finished));
             }

@@ -9,9 +9,15 @@ use super::gate::Gate;
 use super::options::{DeadEvent, DeadEvents, Dispatch, Options, Timing};
 use super::stats::{Counters, Stats};
 use super::voice::Voice;
+use crate::clock::{self, Instant};
 use crate::key::Key;
 use crate::outcome::{ReportEntry, catch};
-use crate::registry::{Home, Record};
+use crate::registry::{Home, Nth, Record};
+
+/// A poll that takes so long keeps other tasks of its thread waiting.
+pub(super) const LONG: Duration = Duration::from_millis(1);
+/// So many samples of a listener in a row must be long before it is warned of: a poll that was preempted is one.
+const SAMPLES: u32 = 4;
 
 pub(crate) struct Core {
     pub(crate) id: u64,
@@ -88,8 +94,15 @@ impl Core {
         self.options.dead_events.apply(event, &self.voice);
     }
 
-    /// A listener keeps the emitter's task for long, in sample after sample.
-    pub(crate) fn warn_of_long_polls(&self, record: &Record, poll: Duration) {
+    /// Notes how long a poll of a listener took that began at `since`: the first of its call, or a later one.
+    pub(super) fn notice_poll(&self, record: &Record, since: Instant, which: Nth) {
+        let poll = clock::now().saturating_duration_since(since);
+        if record.poll_was_long(which, poll >= LONG, SAMPLES) {
+            self.warn_of_long_polls(record, poll);
+        }
+    }
+
+    fn warn_of_long_polls(&self, record: &Record, poll: Duration) {
         if let Some(suppressed) = self.voice.may_speak() {
             tracing::warn!(
                 signal = %self.name,

@@ -18,12 +18,8 @@ use crate::context::{Frame, Link, Loan, Outer};
 use crate::event::Event;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
-use crate::registry::Entry;
+use crate::registry::{Entry, Nth};
 use crate::sync::Ordering;
-
-/// So many samples of a listener in a row must be long before it is warned of: a poll that was preempted is one.
-const SAMPLES: u32 = 4;
-const LONG: Duration = super::emission::LONG;
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, and the pass.
@@ -149,15 +145,17 @@ impl<E: Event> State<'_, E> {
         own: Pin<&mut Place<E>>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Finished<E>>> {
+        let core = self.core;
         let more = self.more();
         let own_runs = !own.is_free();
+        let probe = more.probe.then_some(&**core);
         if own_runs && !more.own_polled {
-            if let Poll::Ready(finished) = own.poll_call(cx) {
+            if let Poll::Ready(finished) = own.poll_call(cx, probe) {
                 return Poll::Ready(Some(finished));
             }
             more.own_polled = true;
         }
-        match more.active.poll_next(cx) {
+        match more.active.poll_next(cx, probe) {
             Poll::Ready(None) if own_runs => Poll::Pending,
             next => next,
         }
@@ -252,11 +250,7 @@ impl<E: Event> State<'_, E> {
             finished
         };
         if let Some(since) = since {
-            let poll = clock::now().saturating_duration_since(since);
-            if entry.record().poll_was_long(poll >= LONG, SAMPLES) {
-                core.warn_of_long_polls(entry.record(), poll);
-                self.snapshot().suspect.store(false, Ordering::Relaxed);
-            }
+            core.notice_poll(entry.record(), since, Nth::First);
         }
         if let Some(finished) = finished {
             self.settle(finished);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 
+use super::core::LONG;
 use super::course::More;
 use super::options::Timing;
 use super::running::Place;
@@ -26,10 +27,9 @@ use crate::registry::{Held, Registry, Snapshot};
 use crate::sync::Ordering;
 use crate::sync::shard::{self, Seat};
 
-/// One poll in so many, on each thread, reads the clock: for `last_called`, and to find listeners whose polls are long.
-const SAMPLE: u32 = 32;
-/// A poll that takes so long keeps other tasks of its thread waiting.
-pub(super) const LONG: Duration = Duration::from_millis(1);
+/// One poll in so many, on each thread, reads the clock: for `last_called`, and to find listeners whose polls are long. A prime, so that it is not always the same of the
+/// few polls that each emission has.
+const SAMPLE: u32 = 31;
 
 pin_project! {
     /// One emission. Field order is drop order: the call in its own place first.
@@ -218,7 +218,17 @@ impl<E: Event> State<'_, E> {
     ) -> Poll<Report> {
         let registry = self.registry.expect("nothing runs without a signal");
         let version = registry.hold();
-        self.poll_on(own, outer, version.number, shard::tick(SAMPLE), cx)
+        let sample = (shard::tick(SAMPLE) && self.phase == Phase::Running)
+            .then(|| (self.note_time(), Arc::clone(self.snapshot())));
+        let sampled = sample.is_some();
+        let polled = self.poll_on(own, outer, version.number, sampled, cx);
+        if let Some((since, list)) = sample {
+            // A poll that is short says nothing of the others of its emission.
+            if clock::now().saturating_duration_since(since) >= LONG {
+                list.suspect.store(true, Ordering::Relaxed);
+            }
+        }
+        polled
     }
 
     /// What came of an event that no signal is there for.
@@ -251,20 +261,26 @@ impl<E: Event> State<'_, E> {
             self.core.dead_event(self.core.event_type);
             return Poll::Ready(self.all_done());
         }
-        if self.is_plain(outer) && !self.snapshot().suspect.load(Ordering::Relaxed) {
+        let timed = sampled || self.core.options.timing == Timing::On;
+        let since = timed.then(|| self.note_time());
+        let sample = sampled.then(|| Arc::clone(self.snapshot()));
+        let suspect = self.snapshot().suspect.load(Ordering::Relaxed);
+        let polled = if self.is_plain(outer) && !suspect {
             // Not the listeners but the pass as a whole is timed.
-            let since = self.note_time();
-            let all_done = self.pass(own.as_mut(), outer, version, cx);
-            if clock::now().saturating_duration_since(since) >= LONG {
-                self.snapshot().suspect.store(true, Ordering::Relaxed);
-            }
-            if all_done {
-                return Poll::Ready(self.all_done());
+            if self.pass(own.as_mut(), outer, version, cx) {
+                Poll::Ready(self.all_done())
+            } else {
+                self.poll_on(own, outer, version, false, cx)
             }
         } else {
             self.begin(outer);
+            self.poll_on(own, outer, version, sampled, cx)
+        };
+        if let (Some(since), Some(list)) = (since, sample) {
+            let long = clock::now().saturating_duration_since(since) >= LONG;
+            list.suspect.store(long, Ordering::Relaxed);
         }
-        self.poll_on(own, outer, version, sampled, cx)
+        polled
     }
 
     /// Goes on with what a pass has left, or what suspended in an earlier poll.
@@ -277,10 +293,6 @@ impl<E: Event> State<'_, E> {
         sampled: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
-        if sampled || self.core.options.timing == Timing::On {
-            self.note_time();
-        }
-        let since = sampled.then(clock::now);
         if self.phase == Phase::Running {
             let core = self.core;
             let base = Frame {
@@ -295,10 +307,6 @@ impl<E: Event> State<'_, E> {
             };
             self.more().rewind(sampled);
             let ran = base.enter(|| self.run(own.as_mut(), &base, cx));
-            if let Some(since) = since {
-                let long = clock::now().saturating_duration_since(since) >= LONG;
-                self.snapshot().suspect.store(long, Ordering::Relaxed);
-            }
             if ran.is_pending() {
                 self.suspend();
                 return Poll::Pending;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::Core;
 use super::start::{Start, Started};
 use crate::clock::{self, Instant};
 use crate::context::{Calls, Frame, Lease, Outer, within};
@@ -15,7 +16,7 @@ use crate::event::Event;
 use crate::listener::{Kind, Slot, Step};
 use crate::outcome::{Cause, catch};
 use crate::pool::{Acquire, Permit};
-use crate::registry::{Entry, Record};
+use crate::registry::{Entry, Nth, Record};
 
 /// That a listener is being called beyond the poll that it began in: its in-flight mark, and the permit that it runs on. Dropping it gives both back, in that order:
 /// whoever sees the permit free sees the mark gone.
@@ -243,7 +244,13 @@ impl<E: Event> Place<E> {
     }
 
     /// Polls the call that runs here, in the frame of its emission, which the poller has entered. A panic ends the call.
-    pub(super) fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<E>> {
+    /// With a `probe`, the poll is timed.
+    pub(super) fn poll_call(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        probe: Option<&Core>,
+    ) -> Poll<Finished<E>> {
+        let since = probe.map(|core| (core, clock::now()));
         let this = self.project();
         let running = this.running.as_mut();
         let running = running.expect("a call is not polled after it finished");
@@ -260,7 +267,11 @@ impl<E: Event> Place<E> {
             };
             running.frame(base).enter(|| poll_slot(this.slot, cx))
         });
-        if matches!(step, Step::Pending) {
+        let pending = matches!(step, Step::Pending);
+        if let Some((core, since)) = since {
+            core.notice_poll(running.entry.record(), since, Nth::Later);
+        }
+        if pending {
             if let Some(lease) = running.lease() {
                 lease.suspend();
             }
@@ -308,6 +319,6 @@ impl<E: Event> Future for Parked<E> {
     type Output = Finished<E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<E>> {
-        self.0.as_mut().poll_call(cx)
+        self.0.as_mut().poll_call(cx, None)
     }
 }

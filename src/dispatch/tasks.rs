@@ -90,7 +90,7 @@ impl<E: Event> Errand<E> {
             };
             base.enter(|| {
                 if std::mem::replace(&mut self.begun, true) {
-                    return place.as_mut().poll_call(cx);
+                    return place.as_mut().poll_call(cx, None);
                 }
                 let start = Start {
                     core: &self.core,

@@ -129,7 +129,7 @@ impl Metadata {
 
     /// When it was last called, to the second, or `None` for never. See [`Metadata`](crate::Metadata).
     ///
-    /// The clock is not read for every emission: a thread notes the time at its first emission after a registration or removal, then once in 32. With
+    /// The clock is not read for every emission: a thread notes the time at its first emission after a registration or removal, then at one poll in 31. With
     /// `timing(Timing::On)` every emission notes it.
     pub fn last_called(&self) -> Option<SystemTime> {
         self.last_called

@@ -46,6 +46,13 @@ pub(crate) struct Record {
     more: OnceBox<More>,
 }
 
+/// Which poll of a call. What it does before it first waits says nothing of what it does after.
+#[derive(Clone, Copy)]
+pub(crate) enum Nth {
+    First,
+    Later,
+}
+
 /// What few listeners have.
 struct More {
     key: Option<Key>,
@@ -59,8 +66,8 @@ struct More {
     errors: AtomicU64,
     panics: AtomicU64,
     last_error: Mutex<Option<Cause>>,
-    /// How many samples in a row had a long poll.
-    long_polls: AtomicU32,
+    /// How many samples in a row were long: of first polls, and of later ones.
+    long_polls: [AtomicU32; 2],
 }
 
 /// It has been removed.
@@ -268,19 +275,22 @@ impl Record {
         drop(old);
     }
 
-    /// Notes a sample of how long a poll took. True if as many in a row as `enough` were long.
-    pub(crate) fn poll_was_long(&self, long: bool, enough: u32) -> bool {
+    /// Notes a sample: whether a poll of it was long. True if as many in a row as `enough` were; then it begins anew.
+    pub(crate) fn poll_was_long(&self, which: Nth, long: bool, enough: u32) -> bool {
+        let in_a_row = |more: &More, n| more.long_polls[which as usize].store(n, Ordering::Relaxed);
         if !long {
             if let Some(more) = self.more.get() {
-                more.long_polls.store(0, Ordering::Relaxed);
+                in_a_row(more, 0);
             }
             return false;
         }
-        let in_a_row = 1 + self.more().long_polls.fetch_add(1, Ordering::Relaxed);
-        if in_a_row >= enough {
-            self.more().long_polls.store(0, Ordering::Relaxed);
+        let more = self.more();
+        let before = more.long_polls[which as usize].fetch_add(1, Ordering::Relaxed);
+        let regularly = before + 1 >= enough;
+        if regularly {
+            in_a_row(more, 0);
         }
-        in_a_row >= enough
+        regularly
     }
 
     /// What is known about it, with the counts as they were last settled.
@@ -334,7 +344,36 @@ impl More {
             errors: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             last_error: Mutex::default(),
-            long_polls: AtomicU32::new(0),
+            long_polls: Default::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_long_samples_in_a_row_are_regularly_long() {
+        let home = Arc::new(Home::new("signal".into()));
+        let wishes = Wishes {
+            key: None,
+            priority: 0,
+            stage: 0,
+            budget: Budget::Unlimited,
+            filtered: false,
+        };
+        let record = Record::new(1, Location::caller(), home, Kind::Async, wishes);
+        let sample = |which, long| record.poll_was_long(which, long, 4);
+        for _ in 0..10 {
+            // The smallest of any four is short.
+            for long in [true, true, true, false] {
+                assert!(!sample(Nth::First, long));
+            }
+        }
+        for (nth, warned) in [false, false, false, true, false].into_iter().enumerate() {
+            assert_eq!(sample(Nth::First, true), warned, "{nth}");
+            assert!(!sample(Nth::Later, false));
         }
     }
 }

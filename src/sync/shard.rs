@@ -138,12 +138,12 @@ impl Seat {
     }
 }
 
-/// True once in `every` calls on this thread; `every` is a power of two.
+/// True once in `every` calls on this thread.
 #[inline]
 pub(crate) fn tick(every: u32) -> bool {
-    let tick = TICK.get();
-    TICK.set(tick.wrapping_add(1));
-    tick & (every - 1) == 0
+    let left = TICK.get();
+    TICK.set(left.checked_sub(1).unwrap_or(every - 1));
+    left == 0
 }
 
 /// How many threads have a shard of their own: twice the cores, as a runtime has a worker for each and others come and go.

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fanfare::{Bus, DeadEvents, Signal};
+use fanfare::{Bus, DeadEvents, Dispatch, Signal};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
@@ -235,4 +235,61 @@ async fn dead_events_panicking_sinks_and_leaks_are_logged_where_asked_for() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!(lines[0].field("max_listeners"), Some("2"));
     assert_eq!(signal.len(), 5);
+}
+
+/// Takes so long in its poll, by the clock of a paused runtime.
+async fn busy(time: Duration) {
+    tokio::time::advance(time).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_whose_polls_are_regularly_long_is_warned_of() {
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        let (capture, _guard) = Capture::start();
+        let signal = Signal::<u32>::builder().name("slow").dispatch(mode).build();
+        signal.on(async |_| {});
+        signal
+            .listen()
+            .key("busy")
+            .on(async |_| busy(Duration::from_millis(2)).await)
+            .unwrap();
+        for n in 0..1_000 {
+            assert!(signal.emit(n).await.is_ok());
+        }
+        let lines = capture.take();
+        let line = lines.first().expect("it is warned of");
+        assert_eq!((line.level, line.field("key")), (Level::WARN, Some("busy")));
+        assert_eq!(line.field("signal"), Some("slow"));
+        assert_eq!(line.field("poll"), Some("2ms"));
+        let message = line.field("message").unwrap();
+        assert!(message.contains("`Dispatch::Parallel` or `on_blocking`"));
+        assert!(lines.iter().all(|line| line.field("key") == Some("busy")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_are_long_now_and_then_are_no_reason_to_warn() {
+    let (capture, _guard) = Capture::start();
+    let signal = Signal::<u32>::new();
+    signal.on(async |n| {
+        // Some polls are preempted, several in a row even: more than one sample in 31 would see is rare.
+        if n % 400 < 80 {
+            busy(Duration::from_millis(50)).await;
+        }
+    });
+    for n in 0..4_000 {
+        assert!(signal.emit(n).await.is_ok());
+    }
+    assert_eq!(capture.take().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_whose_polls_are_short_are_not_warned_of_however_long_they_wait() {
+    let (capture, _guard) = Capture::start();
+    let signal = Signal::<u32>::new();
+    signal.on(async |_| tokio::time::sleep(Duration::from_secs(1)).await);
+    for n in 0..400 {
+        assert!(signal.emit(n).await.is_ok());
+    }
+    assert_eq!(capture.take().len(), 0);
 }
