@@ -1,10 +1,12 @@
 //! What can be asked, and that it is exact.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use fanfare::{Bus, Delivery, Emit, Kind, Outcome, Signal};
 
-use crate::support::setups;
+use crate::support::{Log, poll_once, setups, yield_once};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_are_exact_under_concurrent_emissions() {
@@ -127,7 +129,7 @@ fn the_place_of_registration_is_the_callers_line() {
         bus.on(async |_: u32| {}),
         bus.try_on(async |_: u32| Ok(())),
         bus.on_sync(|_: &u32| {}),
-        bus.on_shared(async |_: std::sync::Arc<u32>| {}),
+        bus.on_shared(async |_: Arc<u32>| {}),
         bus.on_blocking(|_: u32| {}),
         bus.service::<u32, _>(service()),
         bus.listen::<u32>().on(async |_| {}).unwrap(),
@@ -176,4 +178,100 @@ fn the_future_of_an_emission_is_small_and_can_be_sent() {
     let emission = bus.emit(1_u32);
     assert!(size_of_val(&emission) <= 512, "{}", size_of_val(&emission));
     drop(sent(emission));
+}
+
+#[test]
+fn counts_are_exact_while_listeners_come_and_go() {
+    const EMITTERS: u64 = 4;
+    const EMISSIONS: u64 = 2_000;
+    let signal = Signal::<u32>::new();
+    let counted: Arc<Vec<AtomicU64>> = Arc::new((0..40).map(|_| AtomicU64::new(0)).collect());
+    let listen = |n: usize| {
+        let counted = Arc::clone(&counted);
+        signal.on_sync(move |_| {
+            counted[n].fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let mut subs: Vec<_> = (0..10).map(&listen).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..EMITTERS {
+            scope.spawn(|| {
+                for n in 0..EMISSIONS {
+                    let emission = signal.emit(0);
+                    if n % 10 == 0 {
+                        drop(emission);
+                    } else {
+                        futures::executor::block_on(emission);
+                    }
+                }
+            });
+        }
+        for n in 10..40 {
+            subs.push(listen(n));
+            subs[n - 10].remove();
+            // Asking in between must change nothing.
+            let _ = (signal.listeners(), signal.stats());
+            std::thread::yield_now();
+        }
+    });
+    for (sub, counted) in subs.iter().zip(counted.iter()) {
+        assert_eq!(sub.metadata().calls(), counted.load(Ordering::Relaxed));
+    }
+    let all: u64 = counted
+        .iter()
+        .map(|count| count.load(Ordering::Relaxed))
+        .sum();
+    let stats = signal.stats();
+    assert_eq!(stats.emissions(), EMITTERS * EMISSIONS);
+    assert_eq!(stats.count(Outcome::Done), all);
+    assert_eq!(stats.registrations(), 40);
+}
+
+#[tokio::test]
+async fn an_emission_counts_for_those_alone_that_it_called() {
+    let signal = Signal::<u32>::builder().on_failure(|_| {}).build();
+    let first = signal.on(async |_| yield_once().await);
+    let filtered = signal.listen().filter(|n| *n > 1).on_sync(|_| ()).unwrap();
+    let second = signal.listen().stage(1).on_sync(|_| ()).unwrap();
+    let mut emission = Box::pin(signal.emit(1));
+    assert!(poll_once(&mut emission).is_none());
+    drop(emission);
+    drop(signal.emit(2));
+    signal.emit(3).await;
+    let calls = [&first, &filtered, &second].map(|sub| sub.metadata().calls());
+    assert_eq!(calls, [2, 1, 1]);
+    assert_eq!(signal.stats().emissions(), 3);
+}
+
+#[tokio::test]
+async fn an_emission_that_is_polled_late_sees_and_reports_what_was_there_when_it_was_made() {
+    let signal = Signal::<u32>::new();
+    let log = Log::default();
+    let listen = |name: &'static str, priority| {
+        let log = log.clone();
+        let listener = signal.listen().key(name).priority(priority);
+        listener.on_sync(move |_| log.push(name)).unwrap()
+    };
+    let (a, b) = (listen("a", 3), listen("b", 2));
+    listen("c", 1);
+    let emission = signal.emit(1);
+    b.remove();
+    listen("late", 9);
+    let line = log.clone();
+    let replaces = signal.listen().key("c").replace();
+    replaces
+        .on_sync(move |_| line.push("c, the second"))
+        .unwrap();
+    a.remove();
+    listen("a", 4);
+    let report = emission.await;
+    assert_eq!(log.take(), ["c, the second"]);
+    let skipped: Vec<_> = report
+        .entries()
+        .iter()
+        .map(|one| (one.key(), one.id()))
+        .collect();
+    assert_eq!(skipped, [(Some("a"), a.id()), (Some("b"), b.id())]);
+    assert_eq!((report.delivered(), report.skipped()), (1, 2));
+    assert_eq!(signal.emit(2).await.delivered(), 3);
 }

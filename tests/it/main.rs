@@ -20,4 +20,5 @@ mod regressions;
 mod runtimes;
 mod shutdown;
 mod support;
+mod traps;
 mod voice;
