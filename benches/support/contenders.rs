@@ -1,9 +1,9 @@
 //! What many emitters share: dispatchers that are emitted on and changed at the same time.
 
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-use fanfare::{Dispatch, Signal};
+use fanfare::{Bus, Dispatch, Signal, Subscription};
 use futures::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
@@ -33,6 +33,9 @@ pub(crate) fn contenders(n: usize) -> Vec<Contender> {
             Twin(RwLock::new(peers::boxed(n))),
         ),
         concurrent(n),
+        by_bus(n),
+        sync(n),
+        capturing(n),
         ours(
             "**`Concurrent`**, pool of 8",
             n,
@@ -87,8 +90,39 @@ fn twin<L: Listeners>(name: &'static str, twin: Twin<L>) -> Contender {
 }
 
 fn ours(name: &'static str, n: usize, dispatch: Dispatch, pool: Option<usize>) -> Contender {
-    let signal: &'static Signal<Tick> = signal(n, dispatch, pool);
-    (0..n).for_each(|_| drop(signal.on(async |tick| listen(tick))));
+    registering(name, signal(n, dispatch, pool), n, |signal| {
+        signal.on(async |tick| listen(tick))
+    })
+}
+
+fn sync(n: usize) -> Contender {
+    let signal = signal(n, Dispatch::Concurrent, None);
+    registering("**`Concurrent`**, `on_sync`", signal, n, |signal| {
+        signal.on_sync(|tick| listen(*tick))
+    })
+}
+
+/// Each call clones what its listener captures: a locked write to a count that all emitters share.
+fn capturing(n: usize) -> Contender {
+    let signal = signal(n, Dispatch::Concurrent, None);
+    let captured = Arc::new(());
+    let name = "**`Concurrent`**, all capture one `Arc`";
+    registering(name, signal, n, move |signal| {
+        let captured = Arc::clone(&captured);
+        signal.on(async move |tick| {
+            std::hint::black_box(&captured);
+            listen(tick);
+        })
+    })
+}
+
+fn registering(
+    name: &'static str,
+    signal: &'static Signal<Tick>,
+    n: usize,
+    register: impl Fn(&Signal<Tick>) -> Subscription + Send + Sync + 'static,
+) -> Contender {
+    (0..n).for_each(|_| drop(register(signal)));
     Contender {
         name,
         emit: forever(move |times| -> BoxFuture<'static, ()> {
@@ -100,7 +134,26 @@ fn ours(name: &'static str, n: usize, dispatch: Dispatch, pool: Option<usize>) -
             })
         }),
         change: Some(Box::new(move || {
-            signal.on(async |tick| listen(tick)).remove();
+            register(signal).remove();
+        })),
+    }
+}
+
+fn by_bus(n: usize) -> Contender {
+    let bus: &'static Bus = forever(Bus::builder().max_listeners(n + 1).build());
+    (0..n).for_each(|_| drop(bus.on(async |tick: Tick| listen(tick))));
+    Contender {
+        name: "**`Concurrent`**, by `bus.emit`",
+        emit: forever(move |times| -> BoxFuture<'static, ()> {
+            Box::pin(async move {
+                for _ in 0..times {
+                    let report = bus.emit(Tick::hidden()).await;
+                    debug_assert!(report.is_ok());
+                }
+            })
+        }),
+        change: Some(Box::new(move || {
+            bus.on(async |tick: Tick| listen(tick)).remove();
         })),
     }
 }

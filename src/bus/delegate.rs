@@ -20,7 +20,7 @@ use crate::signal::{ListenBuilder, Subscription};
 ///
 /// # Performance
 ///
-/// As there, and one look-up in a map without a lock. The first call for a type copies the map: O(signals).
+/// As there, and one look-up in a map without a lock. The first call for a type adds its signal to the map, under a lock that only other such calls wait for.
 impl Bus {
     /// Starts the registration of a listener with options. See [`ListenBuilder`].
     #[track_caller]

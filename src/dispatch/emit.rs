@@ -19,8 +19,10 @@ use crate::registry::{Registry, Snapshot};
 pin_project! {
     /// The future of one emission. It resolves to a [`Report`] when every listener has finished.
     ///
-    /// It holds the version of the registry that was newest when `emit` was called: poll it or drop it soon. The first call that suspends lives in it, so it is not `Unpin`:
-    /// `pin!` it to poll it by reference.
+    /// It calls the listeners that were registered when `emit` was called, whenever it is polled for the first time. If listeners were added or removed in between, that
+    /// poll makes the list of then: O(n), with an allocation. Of those that were removed before it, the latest 64 are reported as skipped.
+    ///
+    /// The first call that suspends lives in it, so it is not `Unpin`: `pin!` it to poll it by reference.
     ///
     /// # Cancel safety
     ///

@@ -1,7 +1,7 @@
 //! The newest list of listeners, as emissions take it in hand: what `removed()` and `shutdown` wait for, at no cost to the calls.
 //!
-//! An emission holds a guard of the [`Version`] for as long as it may make a first call without further ado: from the call of `emit` to the end of its first poll, and during each
-//! later poll. Once nobody holds an older version, nobody is left who may have looked before something was written that came before the newest.
+//! An emission holds a guard of the newest [`Version`] during each of its polls, where it looks who is removed and makes calls. Once nobody holds an older version, nobody is left
+//! who may have looked before something was written that came before the newest.
 
 use std::any::Any;
 use std::sync::{Arc, Weak};

@@ -35,7 +35,8 @@ impl<E: Event> Signal<E> {
     ///
     /// # Performance
     ///
-    /// A call clones the closure and, for all listeners but the last, the event, and boxes the future.
+    /// A call clones the closure and, for all listeners but the last, the event. Its future runs in a place of 256 bytes in the emission and is boxed, one
+    /// allocation, if it is larger, or if it suspends after another of the same emission: see [`Storage`](crate::Storage).
     ///
     /// # Examples
     ///
@@ -63,7 +64,7 @@ impl<E: Event> Signal<E> {
     ///
     /// # Performance
     ///
-    /// As [`on`](Self::on); an error is boxed.
+    /// As [`on`](Self::on); an error is an allocation.
     ///
     /// # Examples
     ///
@@ -122,7 +123,7 @@ impl<E: Event> Signal<E> {
     ///
     /// # Performance
     ///
-    /// One allocation an emission for the `Arc`; a call clones the closure and the `Arc`, and boxes the future.
+    /// One allocation an emission for the `Arc`; a call clones the closure and the `Arc`. Otherwise as [`on`](Self::on).
     ///
     /// # Examples
     ///
@@ -196,7 +197,7 @@ impl<E: Event> Signal<E> {
     ///
     /// # Performance
     ///
-    /// One allocation an emission to share the event; a call clones the service and boxes its future.
+    /// One allocation an emission to share the event; a call clones the service. Otherwise as [`on`](Self::on).
     ///
     /// # Panics
     ///
