@@ -33,6 +33,11 @@ fn main() {
     figures(&suspending);
     println!("The same, as multiples of a task a listener\n");
     ratios(&suspending, TASKS);
+    println!("Listeners that work for about a microsecond: nanoseconds an emission\n");
+    let working = measure(&runtime, &effort, cases::working);
+    figures(&working);
+    println!("The share of that which is the listeners' own, by the bare loop\n");
+    shares(&working, LOOP);
 }
 
 /// A case's name, and its nanoseconds an emission at each size.
@@ -66,9 +71,20 @@ fn figures(rows: &[Row]) {
 }
 
 fn ratios(rows: &[Row], base: &str) {
-    let base = rows.iter().find(|row| row.name == base);
-    let base = base.expect("the base is one of the rows");
+    let base = base_of(rows, base);
     print(rows, |row, size| times(row.nanos[size] / base.nanos[size]));
+}
+
+fn shares(rows: &[Row], base: &str) {
+    let base = base_of(rows, base);
+    print(rows, |row, size| {
+        format!("{:.1}%", 100.0 * base.nanos[size] / row.nanos[size])
+    });
+}
+
+fn base_of<'a>(rows: &'a [Row], name: &str) -> &'a Row {
+    let base = rows.iter().find(|row| row.name == name);
+    base.expect("the base is one of the rows")
 }
 
 fn print(rows: &[Row], cell: impl Fn(&Row, usize) -> String) {

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use super::event::{Tick, listen};
+use super::event::{Tick, listen, work};
 use super::peers::{self, Twin};
 
 /// One thing to measure. `run` emits so many times and says how long that took.
@@ -62,7 +62,7 @@ pub(crate) fn runtime() -> Runtime {
 
 /// Listeners that finish at their first poll.
 pub(crate) fn ready(n: usize) -> Vec<Case> {
-    let plain = forever(peers::plain(n));
+    let plain = forever(peers::plain(n, listen));
     let boxed = forever(peers::boxed(n));
     let mutex = forever(Twin(Mutex::new(peers::boxed(n))));
     let rwlock = forever(Twin(RwLock::new(peers::boxed(n))));
@@ -151,6 +151,25 @@ pub(crate) fn suspending(n: usize) -> Vec<Case> {
         Case::new("**`on`**, `Parallel`, pool of 8", || {
             parallel_pool.emit(Tick::hidden())
         }),
+    ]
+}
+
+/// Listeners that work for about a microsecond.
+pub(crate) fn working(n: usize) -> Vec<Case> {
+    let plain = forever(peers::plain(n, work));
+    let concurrent = signal(n, Dispatch::Concurrent, None);
+    let sync = signal(n, Dispatch::Concurrent, None);
+    for _ in 0..n {
+        concurrent.on(async |tick| work(tick));
+        sync.on_sync(|tick| work(*tick));
+    }
+    vec![
+        Case::new("bare loop, plain closures", || {
+            peers::bare_loop(plain, Tick::hidden());
+            at_once(())
+        }),
+        Case::new("**`on_sync`**, `Concurrent`", || sync.emit(Tick::hidden())),
+        Case::new("**`on`**, `Concurrent`", || concurrent.emit(Tick::hidden())),
     ]
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn mutex(n: usize) -> Contender {
 }
 
 fn bare(n: usize) -> Contender {
-    let listeners: &'static Vec<Plain> = forever(peers::plain(n));
+    let listeners: &'static Vec<Plain> = forever(peers::plain(n, listen));
     Contender {
         name: "bare loop, plain closures",
         emit: forever(move |times| -> BoxFuture<'static, ()> {

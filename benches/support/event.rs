@@ -18,3 +18,13 @@ impl Tick {
 pub(crate) fn listen(tick: Tick) {
     black_box(tick);
 }
+
+/// Work of about a microsecond that no compiler shortens: each step waits for the one before.
+pub(crate) fn work(tick: Tick) {
+    const STEPS: u64 = 1_350;
+    let mut number = tick.0;
+    for _ in 0..STEPS {
+        number = black_box(number.wrapping_mul(0x5851_F42D_4C95_7F2D));
+    }
+    black_box(number);
+}

@@ -15,8 +15,8 @@ pub(crate) type Plain = Arc<dyn Fn(Tick) + Send + Sync>;
 /// A listener whose future is boxed, as a `Vec` of async listeners needs it.
 pub(crate) type Boxed = Arc<dyn Fn(Tick) -> BoxFuture<'static, ()> + Send + Sync>;
 
-pub(crate) fn plain(n: usize) -> Vec<Plain> {
-    (0..n).map(|_| Arc::new(listen) as Plain).collect()
+pub(crate) fn plain(n: usize, listener: fn(Tick)) -> Vec<Plain> {
+    (0..n).map(|_| Arc::new(listener) as Plain).collect()
 }
 
 pub(crate) fn boxed(n: usize) -> Vec<Boxed> {

@@ -66,7 +66,7 @@ struct More {
     errors: AtomicU64,
     panics: AtomicU64,
     last_error: Mutex<Option<Cause>>,
-    /// How many samples in a row were long: of first polls, and of later ones.
+    /// How many samples in a row were long, of first polls and of later ones: no more than it takes to say so, and then for good.
     long_polls: [AtomicU32; 2],
 }
 
@@ -275,22 +275,19 @@ impl Record {
         drop(old);
     }
 
-    /// Notes a sample: whether a poll of it was long. True if as many in a row as `enough` were; then it begins anew.
+    /// Notes a sample: whether a poll of it was long. True once, when as many in a row as `enough` were.
     pub(crate) fn poll_was_long(&self, which: Nth, long: bool, enough: u32) -> bool {
-        let in_a_row = |more: &More, n| more.long_polls[which as usize].store(n, Ordering::Relaxed);
-        if !long {
-            if let Some(more) = self.more.get() {
-                in_a_row(more, 0);
-            }
+        if !long && self.more.get().is_none() {
             return false;
         }
-        let more = self.more();
-        let before = more.long_polls[which as usize].fetch_add(1, Ordering::Relaxed);
-        let regularly = before + 1 >= enough;
-        if regularly {
-            in_a_row(more, 0);
-        }
-        regularly
+        let in_a_row = &self.more().long_polls[which as usize];
+        let next = |before: u32| match before {
+            before if before == enough => None,
+            before if long => Some(before + 1),
+            _ => Some(0),
+        };
+        let before = in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        long && before == Ok(enough - 1)
     }
 
     /// What is known about it, with the counts as they were last settled.
@@ -354,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_so_many_long_samples_in_a_row_are_regularly_long() {
+    fn only_so_many_long_samples_in_a_row_are_regularly_long_and_said_once() {
         let home = Arc::new(Home::new("signal".into()));
         let wishes = Wishes {
             key: None,
@@ -371,9 +368,13 @@ mod tests {
                 assert!(!sample(Nth::First, long));
             }
         }
-        for (nth, warned) in [false, false, false, true, false].into_iter().enumerate() {
-            assert_eq!(sample(Nth::First, true), warned, "{nth}");
+        let mut said = 0;
+        for nth in 1..=20 {
+            said += usize::from(sample(Nth::First, true));
+            assert_eq!(said, usize::from(nth >= 4), "{nth}");
             assert!(!sample(Nth::Later, false));
         }
+        assert!(!sample(Nth::First, false));
+        assert!((0..20).all(|_| !sample(Nth::First, true)));
     }
 }
