@@ -63,7 +63,7 @@ pub(super) struct State<'a, E: Event> {
     if_dropped: Cancellation,
     pub(super) tally: Tally,
     /// What an emission that is one pass does not need.
-    pub(super) more: Option<Box<More<E>>>,
+    pub(super) more: Option<Box<More<'a, E>>>,
 }
 
 /// The listeners that the emission sees.
@@ -158,7 +158,7 @@ impl<'a, E: Event> Emission<'a, E> {
     }
 }
 
-impl<E: Event> State<'_, E> {
+impl<'a, E: Event> State<'a, E> {
     #[inline]
     fn poll(
         &mut self,
@@ -192,11 +192,10 @@ impl<E: Event> State<'_, E> {
         }
         self.phase = Phase::Running;
         let list = self.snapshot();
-        let shares = list.shares || self.core.in_tasks;
+        let shares = list.shares || (self.core.in_tasks && list.lends);
         let first = list.shards.begin(Seat::of_this_thread());
         let sampled = first | shard::tick(SAMPLE);
         if shares {
-            // Tasks share the event too, where a listener only borrows it.
             self.payload.share_from_now_on();
         }
         if sampled || kept.is_some() || !self.is_plain(outer) {
@@ -397,7 +396,7 @@ impl<E: Event> State<'_, E> {
     }
 
     /// What a pass can do without. Made when it is first needed.
-    pub(super) fn more(&mut self) -> &mut More<E> {
+    pub(super) fn more(&mut self) -> &mut More<'a, E> {
         self.more.get_or_insert_default()
     }
 
