@@ -19,7 +19,6 @@ use crate::event::Event;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Nth};
-use crate::sync::Ordering;
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, and the pass.
@@ -68,8 +67,8 @@ impl<E: Event> Default for More<'_, E> {
 
 impl<E: Event> More<'_, E> {
     /// A new poll of the emission begins, or goes on behind a pass.
-    pub(super) fn rewind(&mut self, sampled: bool) {
-        self.probe = sampled;
+    pub(super) fn rewind(&mut self, probe: bool) {
+        self.probe = probe;
         if self.suspended {
             self.own_polled = false;
         }
@@ -112,8 +111,6 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let snapshot = Arc::clone(self.snapshot());
-        let probe = self.more().probe && snapshot.suspect.load(Ordering::Relaxed);
-        self.more().probe = probe;
         loop {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {

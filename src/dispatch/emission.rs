@@ -219,12 +219,13 @@ impl<'a, E: Event> State<'a, E> {
         let version = registry.hold();
         let sample = (shard::tick(SAMPLE) && self.phase == Phase::Running)
             .then(|| (self.note_time(), Arc::clone(self.snapshot())));
-        let sampled = sample.is_some();
-        let polled = self.poll_on(own, outer, version.number, sampled, cx);
+        let suspect = |list: &Snapshot<E>| list.later_suspect.load(Ordering::Relaxed);
+        let probe = sample.as_ref().is_some_and(|(_, list)| suspect(list));
+        let polled = self.poll_on(own, outer, version.number, probe, cx);
         if let Some((since, list)) = sample {
             // A poll that is short says nothing of the others of its emission.
             if clock::now().saturating_duration_since(since) >= LONG {
-                list.suspect.store(true, Ordering::Relaxed);
+                list.later_suspect.store(true, Ordering::Relaxed);
             }
         }
         polled
@@ -273,7 +274,7 @@ impl<'a, E: Event> State<'a, E> {
             }
         } else {
             self.begin(outer);
-            self.poll_on(own, outer, version, sampled, cx)
+            self.poll_on(own, outer, version, sampled && suspect, cx)
         };
         if let (Some(since), Some(list)) = (since, sample) {
             let long = clock::now().saturating_duration_since(since) >= LONG;
@@ -289,7 +290,7 @@ impl<'a, E: Event> State<'a, E> {
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
         version: u64,
-        sampled: bool,
+        probe: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
         if self.phase == Phase::Running {
@@ -304,7 +305,7 @@ impl<'a, E: Event> State<'a, E> {
                 depth: outer.depth() + 1,
                 outer,
             };
-            self.more().rewind(sampled);
+            self.more().rewind(probe);
             let ran = base.enter(|| self.run(own.as_mut(), &base, cx));
             if ran.is_pending() {
                 self.suspend();

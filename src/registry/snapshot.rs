@@ -25,8 +25,10 @@ pub(crate) struct Snapshot<E> {
     pub(crate) shards: Shards,
     /// How much of that the listeners have been told.
     settled: Mutex<Sum>,
-    /// A sampled pass over its listeners was long: the next samples look at each.
+    /// The last sampled first poll of an emission was long: the next one looks at each listener.
     pub(crate) suspect: AtomicBool,
+    /// Some sampled later poll of an emission was.
+    pub(crate) later_suspect: AtomicBool,
 }
 
 impl<E> Snapshot<E> {
@@ -52,6 +54,7 @@ impl<E> Snapshot<E> {
             shards: Shards::new(),
             settled: Mutex::default(),
             suspect: AtomicBool::new(false),
+            later_suspect: AtomicBool::new(false),
         }
     }
 
