@@ -69,12 +69,16 @@ impl<E: Event> Active<E> {
         }
     }
 
-    pub(super) fn tasks(&mut self) -> &mut Tasks<E> {
+    /// The tasks of the emission, made if there are none yet and if they can be.
+    pub(super) fn tasks(
+        &mut self,
+        make: impl FnOnce() -> Option<Tasks<E>>,
+    ) -> Option<&mut Tasks<E>> {
         if !matches!(self, Self::Tasks(_)) {
-            *self = Self::Tasks(Tasks::default());
+            *self = Self::Tasks(make()?);
         }
         match self {
-            Self::Tasks(tasks) => tasks,
+            Self::Tasks(tasks) => Some(tasks),
             _ => unreachable!("set above"),
         }
     }

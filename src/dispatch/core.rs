@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::gate::Gate;
 use super::options::{DeadEvent, DeadEvents, Dispatch, Options, Timing};
 use super::stats::{Counters, Stats};
 use super::voice::Voice;
+use super::watch::Alarm;
 use crate::clock::{self, Instant};
 use crate::key::Key;
 use crate::outcome::{ReportEntry, catch};
@@ -32,7 +31,7 @@ pub(crate) struct Core {
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
     /// Fires when shutdown has waited long enough.
-    pub(crate) drained: CancellationToken,
+    pub(crate) drained: Alarm,
     voice: Voice,
 }
 
@@ -51,7 +50,7 @@ impl Core {
             options,
             gate: Gate::default(),
             counters: Counters::default(),
-            drained: CancellationToken::new(),
+            drained: Alarm::default(),
             voice: Voice::default(),
         }
     }

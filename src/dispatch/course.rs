@@ -11,7 +11,7 @@ use super::emission::State;
 use super::options::{Dispatch, OnError};
 use super::running::{Finished, Parked, Place, is_blocking};
 use super::start::{Start, called_instead, why_skipped};
-use super::tasks::Errand;
+use super::tasks::{Shared, Tasks};
 use super::watch::{Ended, Watch};
 use crate::clock;
 use crate::context::{Frame, Link, Loan, Outer};
@@ -19,12 +19,11 @@ use crate::event::Event;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Nth};
-use crate::sync::Ordering;
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, and the pass.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(super) struct More<E: Event> {
+pub(super) struct More<'a, E: Event> {
     active: Active<E>,
     pub(super) permit: Option<Permit>,
     acquire: Option<Acquire>,
@@ -35,7 +34,7 @@ pub(super) struct More<E: Event> {
     checked: Option<Arc<dyn Entry<E>>>,
     /// What the emission was made in, for its tasks.
     outer: Option<Arc<Link>>,
-    pub(super) watch: Watch,
+    pub(super) watch: Watch<'a>,
     /// The emission has had its first permit.
     admitted: bool,
     /// The call in the emission's own place has been polled in this poll.
@@ -46,7 +45,7 @@ pub(super) struct More<E: Event> {
     pub(super) pass: Option<Pass>,
 }
 
-impl<E: Event> Default for More<E> {
+impl<E: Event> Default for More<'_, E> {
     fn default() -> Self {
         Self {
             active: Active::None,
@@ -66,10 +65,10 @@ impl<E: Event> Default for More<E> {
     }
 }
 
-impl<E: Event> More<E> {
+impl<E: Event> More<'_, E> {
     /// A new poll of the emission begins, or goes on behind a pass.
-    pub(super) fn rewind(&mut self, sampled: bool) {
-        self.probe = sampled;
+    pub(super) fn rewind(&mut self, probe: bool) {
+        self.probe = probe;
         if self.suspended {
             self.own_polled = false;
         }
@@ -112,8 +111,6 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let snapshot = Arc::clone(self.snapshot());
-        let probe = self.more().probe && snapshot.suspect.load(Ordering::Relaxed);
-        self.more().probe = probe;
         loop {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
@@ -259,28 +256,27 @@ impl<E: Event> State<'_, E> {
 
     fn spawn(&mut self, index: usize, entry: &Arc<dyn Entry<E>>) {
         let core = self.core;
-        let Some(handle) = core.options.handle() else {
-            return self.fail(index, entry, Cause::Rejected(Rejection::NoRuntime));
-        };
         let owned = entry.kind().owns();
-        let last = self.next == self.snapshot().entries.len();
-        match catch(|| self.payload.split(owned, last)) {
-            Ok(payload) => {
-                let registry = self.registry.expect("nothing runs without a signal");
-                let more = self.more();
-                let errand = Errand {
-                    core: Arc::clone(core),
-                    registry: Arc::clone(registry),
-                    outer: more.outer.clone(),
-                    index,
-                    entry: Arc::clone(entry),
-                    payload,
-                    permit: more.permit.take(),
-                    begun: false,
-                };
-                more.active.tasks().spawn(&handle, errand);
-            }
-            Err(message) => self.fail(index, entry, Cause::Panicked(message)),
+        let left = self.snapshot().entries.len() - self.next;
+        let payload = match catch(|| self.payload.split(owned, left == 0)) {
+            Ok(payload) => payload,
+            Err(message) => return self.fail(index, entry, Cause::Panicked(message)),
+        };
+        let registry = self.registry.expect("nothing runs without a signal");
+        let more = self.more();
+        let outer = &mut more.outer;
+        let tasks = more.active.tasks(|| {
+            let handle = core.options.handle()?;
+            let shared = Shared {
+                core: Arc::clone(core),
+                registry: Arc::clone(registry),
+                outer: outer.take(),
+            };
+            Some(Tasks::new(handle, shared, left + 1))
+        });
+        match tasks {
+            Some(tasks) => tasks.spawn(index, entry, payload, more.permit.take()),
+            None => self.fail(index, entry, Cause::Rejected(Rejection::NoRuntime)),
         }
     }
 

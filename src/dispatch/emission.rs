@@ -63,7 +63,7 @@ pub(super) struct State<'a, E: Event> {
     if_dropped: Cancellation,
     pub(super) tally: Tally,
     /// What an emission that is one pass does not need.
-    pub(super) more: Option<Box<More<E>>>,
+    pub(super) more: Option<Box<More<'a, E>>>,
 }
 
 /// The listeners that the emission sees.
@@ -158,7 +158,7 @@ impl<'a, E: Event> Emission<'a, E> {
     }
 }
 
-impl<E: Event> State<'_, E> {
+impl<'a, E: Event> State<'a, E> {
     #[inline]
     fn poll(
         &mut self,
@@ -192,11 +192,10 @@ impl<E: Event> State<'_, E> {
         }
         self.phase = Phase::Running;
         let list = self.snapshot();
-        let shares = list.shares || self.core.in_tasks;
+        let shares = list.shares || (self.core.in_tasks && list.lends);
         let first = list.shards.begin(Seat::of_this_thread());
         let sampled = first | shard::tick(SAMPLE);
         if shares {
-            // Tasks share the event too, where a listener only borrows it.
             self.payload.share_from_now_on();
         }
         if sampled || kept.is_some() || !self.is_plain(outer) {
@@ -220,12 +219,13 @@ impl<E: Event> State<'_, E> {
         let version = registry.hold();
         let sample = (shard::tick(SAMPLE) && self.phase == Phase::Running)
             .then(|| (self.note_time(), Arc::clone(self.snapshot())));
-        let sampled = sample.is_some();
-        let polled = self.poll_on(own, outer, version.number, sampled, cx);
+        let suspect = |list: &Snapshot<E>| list.later_suspect.load(Ordering::Relaxed);
+        let probe = sample.as_ref().is_some_and(|(_, list)| suspect(list));
+        let polled = self.poll_on(own, outer, version.number, probe, cx);
         if let Some((since, list)) = sample {
             // A poll that is short says nothing of the others of its emission.
             if clock::now().saturating_duration_since(since) >= LONG {
-                list.suspect.store(true, Ordering::Relaxed);
+                list.later_suspect.store(true, Ordering::Relaxed);
             }
         }
         polled
@@ -274,7 +274,7 @@ impl<E: Event> State<'_, E> {
             }
         } else {
             self.begin(outer);
-            self.poll_on(own, outer, version, sampled, cx)
+            self.poll_on(own, outer, version, sampled && suspect, cx)
         };
         if let (Some(since), Some(list)) = (since, sample) {
             let long = clock::now().saturating_duration_since(since) >= LONG;
@@ -290,7 +290,7 @@ impl<E: Event> State<'_, E> {
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
         version: u64,
-        sampled: bool,
+        probe: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
         if self.phase == Phase::Running {
@@ -305,7 +305,7 @@ impl<E: Event> State<'_, E> {
                 depth: outer.depth() + 1,
                 outer,
             };
-            self.more().rewind(sampled);
+            self.more().rewind(probe);
             let ran = base.enter(|| self.run(own.as_mut(), &base, cx));
             if ran.is_pending() {
                 self.suspend();
@@ -397,7 +397,7 @@ impl<E: Event> State<'_, E> {
     }
 
     /// What a pass can do without. Made when it is first needed.
-    pub(super) fn more(&mut self) -> &mut More<E> {
+    pub(super) fn more(&mut self) -> &mut More<'a, E> {
         self.more.get_or_insert_default()
     }
 

@@ -15,7 +15,7 @@ use crate::context::{Calls, Frame, Lease, Outer, within};
 use crate::event::Event;
 use crate::listener::{Kind, Slot, Step};
 use crate::outcome::{Cause, catch};
-use crate::pool::{Acquire, Permit};
+use crate::pool::Acquire;
 use crate::registry::{Entry, Nth, Record};
 
 /// That a listener is being called beyond the poll that it began in: its in-flight mark, and the permit that it runs on. Dropping it gives both back, in that order:
@@ -33,11 +33,6 @@ impl<E> Occupancy<E> {
             entry: Arc::clone(entry),
             lease,
         }
-    }
-
-    /// Ends the call and keeps its permit for the next one.
-    pub(super) fn end(self) -> Option<Permit> {
-        self.lease.as_ref().and_then(|lease| lease.end())
     }
 }
 

@@ -121,10 +121,7 @@ impl<E: Event> Start<'_, E> {
         // The event's `Clone` is user code.
         let event = match catch(|| self.payload.own(self.last)) {
             Ok(event) => event,
-            Err(message) => {
-                *self.permit = occupancy.end();
-                return not_done(Cause::Panicked(message));
-            }
+            Err(message) => return not_done(Cause::Panicked(message)),
         };
         let outer = base.outer.to_link();
         let thread = match blocking::start(self.core, listener, event, outer, occupancy) {

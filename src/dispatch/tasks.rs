@@ -1,13 +1,14 @@
 //! Calls that run as tasks of their own.
 
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::{Id, JoinSet};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::Core;
 use super::running::{Finished, Place};
@@ -17,14 +18,16 @@ use crate::context::{Frame, Link, Outer};
 use crate::event::Event;
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Cause, message};
-use crate::pool::Permit;
+use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Registry};
 
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
 pub(super) struct Tasks<E: Event> {
+    handle: Handle,
+    shared: Arc<Shared<E>>,
     set: JoinSet<(usize, Finished<E>)>,
     /// Which listener a task runs, in the order of starts and so of indices, for the tasks that cannot say so themselves any more.
-    tasks: Vec<Task<E>>,
+    started: Vec<Task<E>>,
 }
 
 struct Task<E> {
@@ -34,93 +37,123 @@ struct Task<E> {
     ended: bool,
 }
 
-impl<E: Event> Default for Tasks<E> {
-    fn default() -> Self {
-        Self {
-            set: JoinSet::new(),
-            tasks: Vec::new(),
-        }
-    }
-}
-
-/// One call that is to be made in a task.
-pub(super) struct Errand<E> {
+/// What the calls of one emission share.
+pub(super) struct Shared<E> {
     pub(super) core: Arc<Core>,
     pub(super) registry: Arc<Registry<E>>,
     /// What the emission was made in.
     pub(super) outer: Option<Arc<Link>>,
-    pub(super) index: usize,
-    pub(super) entry: Arc<dyn Entry<E>>,
-    pub(super) payload: Payload<E>,
-    /// Without a permit of the emission's own it waits for one in the task.
-    pub(super) permit: Option<Permit>,
-    pub(super) begun: bool,
 }
 
-impl<E> Drop for Errand<E> {
-    fn drop(&mut self) {
-        // Aborted before its turn.
-        if !self.begun {
-            self.entry.record().not_called();
+pin_project! {
+    /// One call in a task. It is done with the listener's index, and what came of the call.
+    struct Errand<E: Event> {
+        #[pin]
+        place: Place<E>,
+        begun: bool,
+        shared: Arc<Shared<E>>,
+        index: usize,
+        entry: Arc<dyn Entry<E>>,
+        payload: Payload<E>,
+        permit: Option<Permit>,
+        acquire: Option<Acquire>,
+    }
+
+    impl<E: Event> PinnedDrop for Errand<E> {
+        fn drop(this: Pin<&mut Self>) {
+            // Aborted before its turn.
+            if !this.begun {
+                this.entry.record().not_called();
+            }
         }
     }
 }
 
-impl<E: Event> Errand<E> {
-    async fn run(mut self) -> (usize, Finished<E>) {
-        if let (None, Some(pool)) = (&self.permit, &self.core.options.pool) {
-            self.permit = pool.acquire().await.ok();
+impl<E: Event> Future for Errand<E> {
+    type Output = (usize, Finished<E>);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let core = &this.shared.core;
+        if let (None, Some(pool), false) = (&this.permit, &core.options.pool, *this.begun) {
+            let acquire = this.acquire.get_or_insert_with(|| pool.acquire());
+            *this.permit = ready!(acquire.as_mut().poll(cx)).ok();
+            *this.acquire = None;
         }
-        let timed_from = Some(clock::now());
-        let link = self.outer.take();
-        let entry = Arc::clone(&self.entry);
-        let mut place = pin!(Place::new());
-        let finished = poll_fn(|cx| {
-            let version = self.registry.hold();
-            let outer = link.as_ref().map_or(Outer::Nothing, Outer::Link);
-            let base = Frame {
-                calls: entry.record(),
-                place: 0.into(),
-                lease: None,
-                version: version.number,
-                marked: false,
-                inside: true,
-                depth: outer.depth() + 1,
-                outer,
+        let version = this.shared.registry.hold();
+        let outer = this.shared.outer.as_ref();
+        let outer = outer.map_or(Outer::Nothing, Outer::Link);
+        let base = Frame {
+            calls: this.entry.record(),
+            place: 0.into(),
+            lease: None,
+            version: version.number,
+            marked: false,
+            inside: true,
+            depth: outer.depth() + 1,
+            outer,
+        };
+        let finished = base.enter(|| {
+            if std::mem::replace(this.begun, true) {
+                return this.place.poll_call(cx, None);
+            }
+            let start = Start {
+                core,
+                index: *this.index,
+                entry: this.entry,
+                payload: this.payload,
+                last: true,
+                permit: this.permit,
+                timed_from: Some(clock::now()),
             };
-            base.enter(|| {
-                if std::mem::replace(&mut self.begun, true) {
-                    return place.as_mut().poll_call(cx, None);
-                }
-                let start = Start {
-                    core: &self.core,
-                    index: self.index,
-                    entry: &entry,
-                    payload: &mut self.payload,
-                    last: true,
-                    permit: &mut self.permit,
-                    timed_from,
-                };
-                let finished = place.as_mut().start(start, &base, cx);
-                finished.map_or(Poll::Pending, Poll::Ready)
-            })
+            let finished = this.place.start(start, &base, cx);
+            finished.map_or(Poll::Pending, Poll::Ready)
         });
-        let finished = finished.await;
-        (self.index, finished)
+        finished.map(|finished| (*this.index, finished))
     }
 }
 
 impl<E: Event> Tasks<E> {
+    /// For so many tasks.
+    pub(super) fn new(handle: Handle, shared: Shared<E>, tasks: usize) -> Self {
+        Self {
+            handle,
+            shared: Arc::new(shared),
+            set: JoinSet::new(),
+            started: Vec::with_capacity(tasks),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.set.is_empty()
     }
 
-    /// Spawns one call.
-    pub(super) fn spawn(&mut self, handle: &Handle, errand: Errand<E>) {
-        let (index, entry) = (errand.index, Arc::clone(&errand.entry));
-        let task = errand.run().in_current_span();
-        let task = self.set.spawn_on(task, handle);
-        self.tasks.push(Task {
+    /// Spawns one call. Without a permit of the emission's own it waits for one in the task.
+    pub(super) fn spawn(
+        &mut self,
+        index: usize,
+        entry: &Arc<dyn Entry<E>>,
+        payload: Payload<E>,
+        permit: Option<Permit>,
+    ) {
+        let entry = Arc::clone(entry);
+        let errand = Errand {
+            place: Place::new(),
+            begun: false,
+            shared: Arc::clone(&self.shared),
+            index,
+            entry: Arc::clone(&entry),
+            payload,
+            permit,
+            acquire: None,
+        };
+        let span = Span::current();
+        let task = if span.is_none() {
+            self.set.spawn_on(errand, &self.handle)
+        } else {
+            self.set.spawn_on(errand.instrument(span), &self.handle)
+        };
+        self.started.push(Task {
             id: task.id(),
             index,
             entry,
@@ -135,15 +168,15 @@ impl<E: Event> Tasks<E> {
         };
         let (place, finished) = match joined {
             Ok((index, finished)) => {
-                let place = self.tasks.binary_search_by_key(&index, |task| task.index);
+                let place = self.started.binary_search_by_key(&index, |task| task.index);
                 (place.ok(), Ok(finished))
             }
             Err(error) => {
-                let place = self.tasks.iter().position(|task| task.id == error.id());
+                let place = self.started.iter().position(|task| task.id == error.id());
                 (place, Err(error))
             }
         };
-        let task = &mut self.tasks[place.expect("every task of the set is in the list")];
+        let task = &mut self.started[place.expect("every task of the set is in the list")];
         task.ended = true;
         let finished = finished.unwrap_or_else(|error| Finished::NotDone {
             index: task.index,
@@ -156,7 +189,7 @@ impl<E: Event> Tasks<E> {
             called: true,
         });
         if self.set.is_empty() {
-            self.tasks.clear();
+            self.started.clear();
         }
         Poll::Ready(Some(finished))
     }
@@ -164,7 +197,7 @@ impl<E: Event> Tasks<E> {
     /// Aborts the tasks and says whose they were.
     pub(super) fn cancel(self) -> impl Iterator<Item = (usize, Arc<dyn Entry<E>>)> {
         drop(self.set);
-        let left = self.tasks.into_iter().filter(|task| !task.ended);
+        let left = self.started.into_iter().filter(|task| !task.ended);
         left.map(|task| (task.index, task.entry))
     }
 }

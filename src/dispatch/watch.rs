@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Core;
 use crate::clock::{self, Instant};
 use crate::outcome::{Cancellation, Cause};
+use crate::sync::{AtomicBool, Ordering};
 
 /// Who ended an emission early.
 #[derive(Clone, Copy, Debug)]
@@ -36,15 +38,40 @@ impl Ended {
     }
 }
 
+/// Fires once, when shutdown has waited long enough. Every emission that suspends waits for it, so it is the least that can be waited for: a lock when it begins and one when it ends.
+#[derive(Default)]
+pub(crate) struct Alarm {
+    fired: AtomicBool,
+    waiting: Notify,
+}
+
+impl Alarm {
+    pub(crate) fn fire(&self) {
+        self.fired.store(true, Ordering::SeqCst);
+        self.waiting.notify_waiters();
+    }
+
+    /// Whoever does not see that it has fired after this was made is woken.
+    fn wait(&self) -> impl Future<Output = ()> + Send {
+        self.waiting.notified()
+    }
+
+    fn has_fired(&self) -> bool {
+        self.fired.load(Ordering::SeqCst)
+    }
+}
+
 /// Deadline and tokens of one emission. Looked at when it begins and while it is suspended: an emission that never suspends pays nothing.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct Watch<'a> {
     pub(super) deadline: Option<(Instant, Duration)>,
     pub(super) token: Option<CancellationToken>,
+    drained: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
+    /// What is waited for besides, if anything is.
     waiting: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
 }
 
-impl Watch {
+impl<'a> Watch<'a> {
     /// Whether the emission has ended before it began.
     pub(super) fn ended(&self, core: &Core) -> Option<Ended> {
         let tokens = [&self.token, &core.options.token];
@@ -59,22 +86,35 @@ impl Watch {
         (clock::now() >= at).then_some(Ended::Deadline(given))
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, core: &Core) -> Poll<Ended> {
-        let waiting = self.waiting.get_or_insert_with(|| {
-            let drained = core.drained.clone();
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, core: &'a Core) -> Poll<Ended> {
+        let drained = self.drained.get_or_insert_with(|| {
             let (own, outer) = (self.token.take(), core.options.token.clone());
             let deadline = self.deadline;
-            Box::pin(async move {
-                tokio::select! {
-                    biased;
-                    () = drained.cancelled() => Ended::Cancelled(Cancellation::Shutdown),
-                    () = fired(own) => Ended::Cancelled(Cancellation::Token),
-                    () = fired(outer) => Ended::Cancelled(Cancellation::Token),
-                    given = passed(deadline) => Ended::Deadline(given),
-                }
-            })
+            if own.is_some() || outer.is_some() || deadline.is_some() {
+                self.waiting = Some(Box::pin(first(own, outer, deadline)));
+            }
+            Box::pin(core.drained.wait())
         });
-        waiting.as_mut().poll(cx)
+        if core.drained.has_fired() || drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ended::Cancelled(Cancellation::Shutdown));
+        }
+        match &mut self.waiting {
+            Some(waiting) => waiting.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+async fn first(
+    own: Option<CancellationToken>,
+    outer: Option<CancellationToken>,
+    deadline: Option<(Instant, Duration)>,
+) -> Ended {
+    tokio::select! {
+        biased;
+        () = fired(own) => Ended::Cancelled(Cancellation::Token),
+        () = fired(outer) => Ended::Cancelled(Cancellation::Token),
+        given = passed(deadline) => Ended::Deadline(given),
     }
 }
 

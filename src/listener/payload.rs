@@ -68,7 +68,11 @@ impl<E: Clone> Payload<E> {
 
     /// The event for a task of its own: owned if the listener owns its event, else shared.
     pub(crate) fn split(&mut self, owned: bool, last: bool) -> Self {
-        let emission = self.emission();
+        // A list without a listener that shares draws no number: it would be a write that all emitters share.
+        let emission = match self.event {
+            Form::Shared(_) => self.emission(),
+            Form::Owned(_) | Form::Gone => self.emission,
+        };
         let event = if owned {
             Form::Owned(self.own(last))
         } else {

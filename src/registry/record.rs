@@ -350,8 +350,7 @@ impl More {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_so_many_long_samples_in_a_row_are_regularly_long_and_said_once() {
+    fn record() -> Record {
         let home = Arc::new(Home::new("signal".into()));
         let wishes = Wishes {
             key: None,
@@ -360,7 +359,19 @@ mod tests {
             budget: Budget::Unlimited,
             filtered: false,
         };
-        let record = Record::new(1, Location::caller(), home, Kind::Async, wishes);
+        Record::new(1, Location::caller(), home, Kind::Async, wishes)
+    }
+
+    #[test]
+    fn an_exception_that_is_counted_before_its_emission_is_no_call() {
+        let record = record();
+        record.not_called();
+        assert_eq!(record.metadata(Kind::Async, None).calls(), 0);
+    }
+
+    #[test]
+    fn only_so_many_long_samples_in_a_row_are_regularly_long_and_said_once() {
+        let record = record();
         let sample = |which, long| record.poll_was_long(which, long, 4);
         for _ in 0..10 {
             // The smallest of any four is short.

@@ -18,13 +18,17 @@ pub(crate) struct Snapshot<E> {
     pub(super) keys: Arc<HashMap<Key, Arc<dyn Entry<E>>>>,
     /// Whether any listener shares the event by `Arc`.
     pub(crate) shares: bool,
+    /// Whether any listener does not own its event: where each has a task, those share it too.
+    pub(crate) lends: bool,
     pub(crate) home: Arc<Home>,
     /// What its emissions have done. Kept with the version, so that an emission counts for just the listeners that it saw.
     pub(crate) shards: Shards,
     /// How much of that the listeners have been told.
     settled: Mutex<Sum>,
-    /// A sampled pass over its listeners was long: the next samples look at each.
+    /// The last sampled first poll of an emission was long: the next one looks at each listener.
     pub(crate) suspect: AtomicBool,
+    /// Some sampled later poll of an emission was.
+    pub(crate) later_suspect: AtomicBool,
 }
 
 impl<E> Snapshot<E> {
@@ -39,15 +43,18 @@ impl<E> Snapshot<E> {
     {
         let shares = |kind| matches!(kind, Kind::Shared | Kind::Service);
         let shares = entries.iter().any(|entry| shares(entry.kind()));
+        let lends = entries.iter().any(|entry| !entry.kind().owns());
         Self {
             number,
             entries: entries.into(),
             keys,
             shares,
+            lends,
             home,
             shards: Shards::new(),
             settled: Mutex::default(),
             suspect: AtomicBool::new(false),
+            later_suspect: AtomicBool::new(false),
         }
     }
 

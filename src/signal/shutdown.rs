@@ -69,7 +69,7 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
             undelivered: signals.iter().filter_map(drop_pending).collect(),
         };
         for signal in &signals {
-            signal.core().drained.cancel();
+            signal.core().drained.fire();
         }
         // What is cancelled ends when its task is polled; a blocking thread may not.
         let _ = tokio::time::timeout(GRACE, drained(&signals)).await;

@@ -1,14 +1,14 @@
 //! The buffer in front of a signal: policies, exact counts, bounded memory, and what is given back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fanfare::{DropReason, EnqueueError, Outcome, Overflow, Pool, Signal};
+use fanfare::{DropReason, EnqueueError, Outcome, Overflow, Pool, Signal, WeakSignal};
 use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Gauge, Log, MODES, settle};
+use crate::support::{Gauge, Log, MODES, poll_once, settle};
 
 const LONG: Duration = Duration::from_secs(1_000_000);
 
@@ -391,4 +391,28 @@ async fn a_callback_that_panics_loses_no_other_event() {
     }
     assert!(signal.shutdown(LONG).await.is_clean());
     assert_eq!((log.take(), signal.stats().dropped()), (vec![4], 4));
+}
+
+#[tokio::test]
+async fn a_failure_callback_that_waits_for_room_in_the_buffer_of_its_signal_is_refused() {
+    let itself = Arc::new(OnceLock::<WeakSignal<u32>>::new());
+    let (within, log) = (Arc::clone(&itself), Log::default());
+    let line = log.clone();
+    let signal = Signal::<u32>::builder()
+        .buffer(1)
+        .on_failure(move |_| {
+            let signal = within.get().and_then(WeakSignal::upgrade).unwrap();
+            let taken = signal.try_enqueue(2).is_ok();
+            let waited = poll_once(&mut Box::pin(signal.enqueue(3)));
+            line.push((taken, waited));
+        })
+        .build();
+    assert!(itself.set(signal.downgrade()).is_ok());
+    signal.on(async |n| if n == 1 { Err("refused") } else { Ok(()) });
+    signal.enqueue(1).await.unwrap();
+    settle().await;
+    assert!(signal.shutdown(LONG).await.is_clean());
+    let refused = Some(Err(EnqueueError::WouldDeadlock(3)));
+    assert_eq!(log.take(), [(true, refused)]);
+    assert_eq!(signal.stats().emissions(), 2);
 }

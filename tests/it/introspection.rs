@@ -275,3 +275,31 @@ async fn an_emission_that_is_polled_late_sees_and_reports_what_was_there_when_it
     assert_eq!((report.delivered(), report.skipped()), (1, 2));
     assert_eq!(signal.emit(2).await.delivered(), 3);
 }
+
+#[tokio::test]
+async fn a_count_is_exact_while_an_emission_of_an_earlier_list_goes_on() {
+    let signal = Signal::<u32>::new();
+    let sub = signal.on(async |_| yield_once().await);
+    let mut emission = Box::pin(signal.emit(1));
+    assert!(poll_once(&mut emission).is_none());
+    for expected in 1..3 {
+        signal.on_sync(|_| {});
+        assert_eq!(sub.metadata().calls(), expected);
+        let _ = signal.emit(2).await;
+    }
+    assert!(emission.await.is_ok());
+    assert_eq!(sub.metadata().calls(), 3);
+}
+
+#[tokio::test]
+async fn an_emission_made_before_a_batch_was_committed_sees_none_of_it() {
+    let signal = Signal::<u32>::new();
+    let batch = signal.batch();
+    let staged = batch.listen().on_sync(|_| ()).unwrap();
+    signal.on_sync(|_| {});
+    let emission = signal.emit(1);
+    batch.commit().unwrap();
+    assert_eq!(emission.await.listeners(), 1);
+    assert_eq!(staged.metadata().calls(), 0);
+    assert_eq!(signal.emit(2).await.listeners(), 2);
+}

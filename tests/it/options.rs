@@ -293,6 +293,7 @@ async fn dead_events_are_counted_logged_or_shown() {
             .dead_events(policy)
             .build();
         let before = shown.load(Ordering::Relaxed);
+        assert_eq!(signal.stats().dead(), 0);
         assert!(signal.emit(1).await.is_empty());
         assert_eq!(signal.stats().dead(), 1);
         assert_eq!(log.lines().len(), logged);

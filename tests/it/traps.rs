@@ -218,3 +218,29 @@ async fn a_future_that_is_polled_by_hand_after_its_emission_was_ready_is_refused
     let message = *again.unwrap_err().downcast::<&str>().unwrap();
     assert!(message.contains("polled after it was ready"));
 }
+
+#[tokio::test]
+async fn a_poll_of_an_emission_polls_each_of_its_listeners_once() {
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        let signal = Signal::<u32>::builder().dispatch(mode).build();
+        let polls: Vec<_> = (0..3).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+        for polls in &polls {
+            let polls = Arc::clone(polls);
+            signal.on(move |_| {
+                let polls = Arc::clone(&polls);
+                std::future::poll_fn(move |_| {
+                    polls.fetch_add(1, Ordering::Relaxed);
+                    std::task::Poll::<()>::Pending
+                })
+            });
+        }
+        let mut emission = Box::pin(signal.emit(1));
+        for times in 1..4 {
+            assert!(poll_once(&mut emission).is_none());
+            let polled = polls.iter().map(|polls| polls.load(Ordering::Relaxed));
+            let started = if mode == Dispatch::Concurrent { 3 } else { 1 };
+            let expected = (0..3).map(|place| if place < started { times } else { 0 });
+            assert!(polled.eq(expected), "{mode}, {times}: {polls:?}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::support::{MODES, poll_once};
+use crate::support::{MODES, poll_once, yield_once};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -292,4 +292,42 @@ async fn listeners_whose_polls_are_short_are_not_warned_of_however_long_they_wai
         assert!(signal.emit(n).await.is_ok());
     }
     assert_eq!(capture.take().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_polls_after_the_first_are_found_as_well() {
+    let (capture, _guard) = Capture::start();
+    let signal = Signal::<u32>::new();
+    signal.on(async |_| {
+        yield_once().await;
+        // The poll goes on behind the jump of the clock.
+        let jump = tokio::time::advance(Duration::from_millis(3));
+        assert!(poll_once(&mut Box::pin(jump)).is_none());
+    });
+    for n in 0..1_000 {
+        assert!(signal.emit(n).await.is_ok());
+    }
+    let lines = capture.take();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].field("poll"), Some("3ms"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_shutdown_drops_are_logged() {
+    let (capture, _guard) = Capture::start();
+    let signal = Signal::<u32>::builder().name("slow").build();
+    signal.on(async |_| std::future::pending::<()>().await);
+    for n in 0..3 {
+        signal.try_enqueue(n).unwrap();
+    }
+    tokio::task::yield_now().await;
+    assert!(!signal.shutdown(Duration::ZERO).await.is_clean());
+    let lines = capture.take();
+    let line = lines.iter().find(|line| line.field("events").is_some());
+    let line = line.expect("a line says so");
+    assert_eq!(
+        (line.level, line.field("signal")),
+        (Level::WARN, Some("slow"))
+    );
+    assert_eq!(line.field("events"), Some("2"));
 }
