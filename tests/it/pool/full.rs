@@ -132,6 +132,7 @@ async fn load_and_times_can_be_read_at_any_moment() {
             )
         };
         assert_eq!(read(), (2, 0, 0, 0.0));
+        assert_eq!(pool.waits(), 0);
         advance(secs(10)).await;
         assert_eq!((pool.busy_time(), pool.idle_time()), (secs(0), secs(20)));
 
