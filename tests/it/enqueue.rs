@@ -264,9 +264,10 @@ async fn a_listener_that_would_wait_for_itself_is_refused() {
         let signal = Signal::<u32>::builder().dispatch(mode).buffer(1).build();
         let other = Signal::<u64>::builder().dispatch(mode).build();
         let refused = Log::default();
-        let (line, inner) = (refused.clone(), signal.clone());
+        let (line, inner) = (refused.clone(), signal.downgrade());
         // Through another signal's listener too: that one would wait for it as well.
         other.on(async move |n: u64| {
+            let inner = inner.upgrade().unwrap();
             for _ in 0..3 {
                 if let Err(error) = inner.enqueue(0).await {
                     assert!(matches!(error, EnqueueError::WouldDeadlock(0)));

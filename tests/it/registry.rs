@@ -194,9 +194,10 @@ async fn removed_waits_for_calls_that_run_and_not_for_its_own() {
 
         // From inside.
         let own: Arc<std::sync::OnceLock<fanfare::Subscription>> = Arc::default();
-        let me = Arc::clone(&own);
+        let me = Arc::downgrade(&own);
         own.set(signal.on(async move |_| {
-            let me = me.get().unwrap();
+            let own = me.upgrade().unwrap();
+            let me = own.get().unwrap();
             me.remove();
             me.removed().await;
         }))

@@ -147,11 +147,12 @@ async fn a_shutdown_from_inside_a_listener_does_not_wait_for_it() {
     for mode in MODES {
         for buffered in [false, true] {
             let bus = Bus::builder().dispatch(mode).build();
-            let (inner, outer) = (bus.clone(), bus.clone());
+            let (inner, outer) = (bus.downgrade(), bus.downgrade());
             let done = Gauge::default();
             let count = done.clone();
             bus.on(async move |_: Other| {
                 let started = Instant::now();
+                let inner = inner.upgrade().unwrap();
                 let left = inner.shutdown(100 * SECOND).await;
                 assert!(left.is_clean(), "{left}");
                 assert_eq!(started.elapsed(), SECOND);
@@ -159,6 +160,7 @@ async fn a_shutdown_from_inside_a_listener_does_not_wait_for_it() {
             });
             // Nested, so that two of its own emissions are under way; and one that is not its own.
             bus.on(async move |_: u32| {
+                let outer = outer.upgrade().unwrap();
                 assert!(outer.emit(Other).await.is_ok());
             });
             bus.on(async |_: u64| sleep(SECOND).await);

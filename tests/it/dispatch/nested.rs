@@ -21,14 +21,16 @@ async fn an_event_that_emits_itself_n_times_is_called_n_plus_one_times_three_dee
     for mode in MODES {
         let bus = Bus::builder().dispatch(mode).build();
         let gauge = Gauge::default();
-        let (first, second, third) = (bus.clone(), bus.clone(), bus.clone());
+        let (first, second, third) = (bus.downgrade(), bus.downgrade(), bus.downgrade());
         bus.on(async move |_: Outer| {
-            let _ = first.emit(Middle).await.into_result()?;
+            let bus = first.upgrade().unwrap();
+            let _ = bus.emit(Middle).await.into_result()?;
             Ok::<_, fanfare::EmitError>(())
         });
         bus.on(async move |_: Middle| {
             sleep(Duration::from_millis(1)).await;
-            let _ = second.emit(Again(10)).await.into_result()?;
+            let bus = second.upgrade().unwrap();
+            let _ = bus.emit(Again(10)).await.into_result()?;
             Ok::<_, fanfare::EmitError>(())
         });
         let count = gauge.clone();
@@ -36,7 +38,8 @@ async fn an_event_that_emits_itself_n_times_is_called_n_plus_one_times_three_dee
             let _inside = count.enter();
             sleep(Duration::from_millis(1)).await;
             if left > 0 {
-                let _ = third.emit(Again(left - 1)).await.into_result()?;
+                let bus = third.upgrade().unwrap();
+                let _ = bus.emit(Again(left - 1)).await.into_result()?;
             }
             Ok::<_, fanfare::EmitError>(())
         });
@@ -56,13 +59,14 @@ async fn an_endless_recursion_ends_at_the_limit_with_the_path() {
             .signal::<Again>(|signal| signal.name("again"))
             .build();
         let gauge = Gauge::default();
-        let (first, second, count) = (bus.clone(), bus.clone(), gauge.clone());
+        let (first, second, count) = (bus.downgrade(), bus.downgrade(), gauge.clone());
         bus.on(async move |_: Outer| {
-            let _ = first.emit(Again(0)).await;
+            let _ = first.upgrade().unwrap().emit(Again(0)).await;
         });
         let (sender, mut rejected) = tokio::sync::mpsc::unbounded_channel();
         bus.on(async move |Again(depth)| {
             let _inside = count.enter();
+            let second = second.upgrade().unwrap();
             let report = second.emit(Again(depth + 1)).await;
             if report.count(Outcome::Rejected) > 0 {
                 sender.send(report).unwrap();
@@ -88,11 +92,12 @@ async fn an_endless_recursion_ends_at_the_limit_with_the_path() {
 async fn emissions_that_no_listener_awaits_are_not_nested() {
     for mode in MODES {
         let bus = Bus::builder().dispatch(mode).recursion_limit(2).build();
-        let (inner, gauge) = (bus.clone(), Gauge::default());
+        let (inner, gauge) = (bus.downgrade(), Gauge::default());
         let count = gauge.clone();
         bus.on(async move |Again(left)| {
             let _inside = count.enter();
             if left > 0 {
+                let inner = inner.upgrade().unwrap();
                 inner.try_enqueue(Again(left - 1)).unwrap();
             }
         });

@@ -25,7 +25,7 @@ async fn nesting_five_deep_in_a_pool_of_one_completes() {
         for others in 0..3 {
             let pool = Pool::new(1);
             let bus = Bus::builder().dispatch(mode).pool(pool.clone()).build();
-            let (inner, gauge) = (bus.clone(), Gauge::default());
+            let (inner, gauge) = (bus.downgrade(), Gauge::default());
             let count = gauge.clone();
             bus.on(async move |Nested(depth)| {
                 {
@@ -33,6 +33,7 @@ async fn nesting_five_deep_in_a_pool_of_one_completes() {
                     tokio::task::yield_now().await;
                 }
                 if depth > 0 {
+                    let inner = inner.upgrade().unwrap();
                     let report = inner.emit(Nested(depth - 1)).await;
                     assert!(report.is_ok(), "{report:?}");
                 }
@@ -62,7 +63,7 @@ async fn two_pools_of_one_nested_crosswise_many_at_once_complete() {
             .signal::<ToA>(move |signal| signal.pool(pool_a))
             .signal::<ToB>(move |signal| signal.pool(pool_b))
             .build();
-        let (to_b, to_a) = (bus.clone(), bus.clone());
+        let (to_b, to_a) = (bus.downgrade(), bus.downgrade());
         let (in_a, in_b) = (Gauge::default(), Gauge::default());
         let (count_a, count_b) = (in_a.clone(), in_b.clone());
         bus.on(async move |ToA(depth)| {
@@ -71,6 +72,7 @@ async fn two_pools_of_one_nested_crosswise_many_at_once_complete() {
                 sleep(Duration::from_millis(1)).await;
             }
             if depth > 0 {
+                let to_b = to_b.upgrade().unwrap();
                 assert_eq!(to_b.emit(ToB(depth - 1)).await.delivered(), 1);
             }
             let _inside = count_a.enter();
@@ -82,6 +84,7 @@ async fn two_pools_of_one_nested_crosswise_many_at_once_complete() {
                 sleep(Duration::from_millis(1)).await;
             }
             if depth > 0 {
+                let to_a = to_a.upgrade().unwrap();
                 assert_eq!(to_a.emit(ToA(depth - 1)).await.delivered(), 1);
             }
             let _inside = count_b.enter();
@@ -110,13 +113,14 @@ async fn three_nested_emissions_joined_in_one_listener_keep_to_the_size_of_the_p
     for mode in MODES {
         for size in [1, 2] {
             let bus = Bus::builder().dispatch(mode).pool(Pool::new(size)).build();
-            let (inner, gauge) = (bus.clone(), Gauge::default());
+            let (inner, gauge) = (bus.downgrade(), Gauge::default());
             let (outer, nested) = (gauge.clone(), gauge.clone());
             bus.on(async move |n: u32| {
                 {
                     let _inside = outer.enter();
                     tokio::task::yield_now().await;
                 }
+                let inner = inner.upgrade().unwrap();
                 let (x, y, z) = tokio::join!(
                     inner.emit(Nested(n)),
                     inner.emit(Nested(n + 1)),
@@ -147,10 +151,11 @@ async fn a_nested_emission_that_is_dropped_mid_way_gives_the_permit_back_before_
     for mode in MODES {
         let pool = Pool::new(1);
         let bus = Bus::builder().dispatch(mode).pool(pool.clone()).build();
-        let (inner, gauge) = (bus.clone(), Gauge::default());
+        let (inner, gauge) = (bus.downgrade(), Gauge::default());
         let (count, seen) = (gauge.clone(), pool.clone());
         bus.on(async |_: Nested| std::future::pending::<()>().await);
         bus.on(async move |_: u32| {
+            let inner = inner.upgrade().unwrap();
             let nested = timeout(Duration::from_millis(5), inner.emit(Nested(0))).await;
             assert!(nested.is_err());
             // Somebody else may hold the permit now: from the next poll on it is this listener's.
@@ -209,13 +214,14 @@ async fn an_enqueue_that_waits_inside_a_pooled_listener_does_not_deadlock() {
             .pool(pool.clone())
             .buffer(1)
             .build();
-        let (inner, gauge) = (bus.clone(), Gauge::default());
+        let (inner, gauge) = (bus.downgrade(), Gauge::default());
         let count = gauge.clone();
         bus.on(async move |Nested(_)| {
             let _inside = count.enter();
             sleep(Duration::from_millis(1)).await;
         });
         bus.on(async move |n: u32| {
+            let inner = inner.upgrade().unwrap();
             for _ in 0..5 {
                 inner.enqueue(Nested(n)).await.unwrap();
             }

@@ -187,7 +187,7 @@ async fn removed_does_not_wait_for_the_call_that_awaits_it() {
         let handle = Arc::clone(&own);
         let sub = signal.on(async move |_| {
             tokio::task::yield_now().await;
-            let sub = handle.lock().unwrap().clone().unwrap();
+            let sub = handle.lock().unwrap().take().unwrap();
             sub.remove();
             sub.removed().await;
         });
@@ -222,7 +222,7 @@ async fn what_a_cancelled_listener_drops_is_dropped_inside_its_call() {
         let own: Arc<Mutex<Option<Subscription>>> = Arc::default();
         let (handle, seen) = (Arc::clone(&own), Arc::clone(&answers));
         let sub = signal.on(async move |_| {
-            let sub = handle.lock().unwrap().clone().unwrap();
+            let sub = handle.lock().unwrap().take().unwrap();
             let _last = Last { sub, answers: seen };
             std::future::pending::<()>().await;
         });

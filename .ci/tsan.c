@@ -1,0 +1,59 @@
+// What ThreadSanitizer does not see: the standard library comes compiled without it, and it knows no fences.
+// Linked into the tests by .ci/tsan-repeat, which says the names of the library's functions. Nothing here makes an access
+// or an ordering of the crate stronger: it tells of the orderings that are there.
+#include <stdbool.h>
+#include <stdint.h>
+
+void __tsan_acquire(const volatile void *);
+void __tsan_release(const volatile void *);
+
+// An acquire fence takes over what was released to the places that this thread has read before: the last reads are kept.
+// `Arc` subtracts, and fences before it drops; `Weak::strong_count` loads.
+enum { RELAXED = 0, ACQUIRE = 2, RELEASE = 3, KEPT = 32 };
+static __thread const volatile void *seen[KEPT];
+static __thread unsigned reads;
+
+static void keep(const volatile void *place) { seen[reads++ % KEPT] = place; }
+
+uint64_t __real___tsan_atomic64_fetch_sub(volatile uint64_t *, uint64_t, int);
+uint64_t __wrap___tsan_atomic64_fetch_sub(volatile uint64_t *place, uint64_t n, int order) {
+    keep(place);
+    return __real___tsan_atomic64_fetch_sub(place, n, order);
+}
+
+uint64_t __real___tsan_atomic64_load(const volatile uint64_t *, int);
+uint64_t __wrap___tsan_atomic64_load(const volatile uint64_t *place, int order) {
+    if (order == RELAXED) keep(place);
+    return __real___tsan_atomic64_load(place, order);
+}
+
+void __real___tsan_atomic_thread_fence(int);
+void __wrap___tsan_atomic_thread_fence(int order) {
+    __real___tsan_atomic_thread_fence(order);
+    if (order < ACQUIRE || order == RELEASE) return;
+    for (unsigned i = 0; i < KEPT && i < reads; i++) __tsan_acquire(seen[i]);
+    reads = 0;
+}
+
+// Locks: what is not contended is inlined, and seen. The slow paths end in an acquire of the lock.
+#define WRAP2(name) __wrap_##name
+#define REAL2(name) __real_##name
+#define WRAP(name) WRAP2(name)
+#define REAL(name) REAL2(name)
+#define SLOW_LOCK(name)                  \
+    void REAL(name)(void *);             \
+    void WRAP(name)(void *lock) {        \
+        REAL(name)(lock);                \
+        __tsan_acquire(lock);            \
+    }
+SLOW_LOCK(MUTEX_LOCK)
+SLOW_LOCK(RWLOCK_READ)
+SLOW_LOCK(RWLOCK_WRITE)
+
+// `OnceLock` and `LazyLock`: whoever makes the value releases it, everybody else acquires it.
+void REAL(ONCE_CALL)(void *, bool, void *, void *);
+void WRAP(ONCE_CALL)(void *once, bool ignore_poisoning, void *make, void *vtable) {
+    REAL(ONCE_CALL)(once, ignore_poisoning, make, vtable);
+    __tsan_acquire(once);
+    __tsan_release(once);
+}
