@@ -3,7 +3,6 @@
 //! An emission to plain listeners (no pool, no filter, no budget, in the emitter's task) is one pass over the list: `pass.rs`. Whatever needs more, from the listener on that does,
 //! takes the way of `course.rs`.
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -297,7 +296,7 @@ impl<E: Event> State<'_, E> {
             let core = self.core;
             let base = Frame {
                 calls: &**core,
-                place: Cell::new(0),
+                place: 0.into(),
                 lease: None,
                 version,
                 marked: false,

@@ -54,11 +54,11 @@ impl Pass {
     /// The count goes up before the gate is looked at, and shutdown counts after it has closed it; both are `SeqCst`, so either this emission is
     /// refused or shutdown waits for it.
     pub(crate) fn enter(core: &Arc<Core>) -> Option<Self> {
-        if cfg!(fanfare_plant = "gate_before_count") && core.gate.is_closed() {
+        if cfg!(fanfare_plant = "gate-before-count") && core.gate.is_closed() {
             return None;
         }
         let pass = Self::of_begun(core);
-        (cfg!(fanfare_plant = "gate_before_count") || !core.gate.is_closed()).then_some(pass)
+        (cfg!(fanfare_plant = "gate-before-count") || !core.gate.is_closed()).then_some(pass)
     }
 
     /// For what was let in before: an event from the buffer, an emission that suspends, with a version in hand. A closed gate drains those.

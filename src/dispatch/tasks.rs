@@ -5,8 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::runtime::Handle;
-use tokio::task::{Id, JoinSet};
 use tracing::Instrument as _;
 
 use super::Core;
@@ -19,6 +17,7 @@ use crate::listener::Payload;
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::Permit;
 use crate::registry::{Entry, Registry};
+use crate::sync::{Handle, JoinSet, TaskId};
 
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
 pub(super) struct Tasks<E: Event> {
@@ -28,7 +27,7 @@ pub(super) struct Tasks<E: Event> {
 }
 
 struct Task<E> {
-    id: Id,
+    id: TaskId,
     index: usize,
     entry: Arc<dyn Entry<E>>,
     ended: bool,
@@ -37,7 +36,7 @@ struct Task<E> {
 impl<E: Event> Default for Tasks<E> {
     fn default() -> Self {
         Self {
-            set: JoinSet::new(),
+            set: JoinSet::default(),
             tasks: Vec::new(),
         }
     }

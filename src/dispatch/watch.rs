@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Core;
 use crate::clock::{self, Instant};
 use crate::outcome::{Cancellation, Cause};
+use crate::sync::sleep_until;
 
 /// Who ended an emission early.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +89,7 @@ async fn fired(token: Option<CancellationToken>) {
 async fn passed(deadline: Option<(Instant, Duration)>) -> Duration {
     match deadline {
         Some((at, given)) => {
-            tokio::time::sleep_until(at).await;
+            sleep_until(at).await;
             given
         }
         None => pending().await,

@@ -4,14 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwap;
-
 use super::gone::Gone;
 use super::record::now_in_nanos;
 use super::version::{Before, Held, Version};
 use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
 use crate::event::Event;
 use crate::key::Key;
+use crate::sync::swap::ArcSwap;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// How many removed listeners a signal remembers, for emissions that were made before and are polled after.

@@ -224,6 +224,8 @@ impl Record {
         let Some(Budget::Times { left, .. }) = self.more.get().map(|more| &more.budget) else {
             return true;
         };
+        #[cfg(fanfare_plant = "claim-in-two-steps")]
+        left.store(left.load(Ordering::Relaxed), Ordering::Relaxed);
         // One atomic decides between all emissions; nothing else is published with it.
         let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)

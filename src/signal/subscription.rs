@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::context::{count_within, is_within, without_permit};
 use crate::key::Key;
 use crate::registry::{Listed, Metadata};
+use crate::sync::yield_now;
 
 /// The handle of a registered listener. Dropping it leaves the listener in place, as a `JoinHandle` leaves its task; [`scoped`](Self::scoped)
 /// makes the guard that removes on drop. Cheap to clone.
@@ -75,7 +76,7 @@ impl Subscription {
                     }
                     if is_within(|call| before.has(call.version)) {
                         // The last of the others to leave does not wake anybody while this code, in the middle of a poll, has a hold too.
-                        tokio::task::yield_now().await;
+                        yield_now().await;
                         continue;
                     }
                 }
