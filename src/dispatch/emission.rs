@@ -171,12 +171,18 @@ impl<E: Event> State<'_, E> {
         let Some(registry) = self.registry else {
             return Poll::Ready(self.nobody());
         };
+        #[cfg(fanfare_plant = "gate-looked-at-first")]
+        let open = self.may_begin();
         // Before anything is looked at: whoever closes the signal or removes a listener waits for this version.
         let held = registry.hold();
         let version = held.number;
         let mut kept = None;
         match self.list {
-            List::Number(number) if held.snapshot.number == number => self.list = List::Held(held),
+            List::Number(number)
+                if held.snapshot.number == number || cfg!(fanfare_plant = "newest-list-called") =>
+            {
+                self.list = List::Held(held);
+            }
             // Listeners came or went between the call and this poll.
             List::Number(number) => {
                 self.list = List::Kept(registry.list_of(number));
@@ -184,7 +190,9 @@ impl<E: Event> State<'_, E> {
             }
             _ => kept = Some(held),
         }
-        if !self.may_begin() {
+        #[cfg(not(fanfare_plant = "gate-looked-at-first"))]
+        let open = self.may_begin();
+        if !open {
             self.phase = Phase::Finished;
             self.list = List::Nobody;
             return Poll::Ready(Report::closed());
@@ -335,7 +343,9 @@ impl<E: Event> State<'_, E> {
             loan.lend();
         }
         if !std::mem::replace(&mut more.suspended, true) {
-            more.pass.get_or_insert_with(|| Pass::of_begun(core));
+            if !cfg!(fanfare_plant = "suspends-outside") {
+                more.pass.get_or_insert_with(|| Pass::of_begun(core));
+            }
             self.list = List::Kept(Arc::clone(self.snapshot()));
         }
     }

@@ -93,7 +93,7 @@ impl<E: Event> Registry<E> {
 
     /// The list of this number, made anew: those who were there and still are, and as tombstones those who were removed since. O(n log n).
     pub(crate) fn list_of(&self, number: u64) -> Arc<Snapshot<E>> {
-        let _changing = self.changing.lock();
+        let _changing = (!cfg!(fanfare_plant = "list-made-unlocked")).then(|| self.changing.lock());
         let newest = self.snapshot();
         if newest.number == number {
             return newest;
@@ -149,6 +149,8 @@ impl<E: Event> Registry<E> {
                 .totals
                 .registered(len - old.entries.len() + replaced.len());
             for (before, after) in &replaced {
+                #[cfg(fanfare_plant = "removed-before-successor")]
+                before.record().mark_removed();
                 // In this order: whoever sees the removal finds the successor.
                 before.set_successor(after);
                 before.record().mark_removed();
@@ -357,7 +359,9 @@ impl<E: Event> Host for Registry<E> {
 
     fn renew(&self) -> Before {
         let _changing = self.changing.lock();
-        self.put(self.snapshot());
+        if !cfg!(fanfare_plant = "renewed-in-place") {
+            self.put(self.snapshot());
+        }
         self.past.lock().before.clone()
     }
 }

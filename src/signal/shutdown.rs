@@ -87,6 +87,8 @@ async fn drained(signals: &[Arc<dyn AnySignal>]) {
             if signal.is_drained() {
                 break;
             }
+            #[cfg(fanfare_plant = "shutdown-listens-late")]
+            change.set(signal.core().home.quiet.notified());
             if signal.core().gate.waits_for_caller() {
                 yield_now().await;
             } else {

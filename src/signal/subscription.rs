@@ -69,9 +69,11 @@ impl Subscription {
                 if record.is_removed() || home.host().is_none() {
                     // Whoever is polled from here on sees the removal.
                     let before = before.get_or_insert_with(|| home.renew());
+                    let marks_first =
+                        cfg!(fanfare_plant = "marks-before-versions") && record.running() <= own;
                     let own_holds = |version| count_within(|call| call.version == version);
                     // In this order: whoever had one in hand and goes on is marked before it is gone.
-                    if before.are_gone(own_holds) && record.running() <= own {
+                    if before.are_gone(own_holds) && (marks_first || record.running() <= own) {
                         return;
                     }
                     if is_within(|call| before.has(call.version)) {

@@ -61,6 +61,48 @@ fn a_shutdown_waits_for_the_only_emission() {
     });
 }
 
+/// As the model before, of an emission that is counted as inside: it is let in by a task that does not wait for it, or it suspends.
+fn shutdown_waits_for_one(detached: bool) -> impl Future<Output = ()> {
+    async move {
+        let signal = Signal::<u32>::new();
+        let gauge = Gauge::default();
+        let seen = gauge.clone();
+        signal.on(async move |_| {
+            let _inside = seen.enter();
+            yield_now().await;
+        });
+        let other = signal.clone();
+        let emitter = task(async move {
+            if detached {
+                let closed = other.emit_detached(1).is_err();
+                assert!(!closed || other.is_closed());
+            } else {
+                let report = other.emit(1).await;
+                assert!(report.is_closed() || report.delivered() == 1);
+            }
+        });
+        yield_now().await;
+        assert!(signal.shutdown(NEVER).await.is_clean());
+        assert_eq!(gauge.now(), 0, "a call was running after the shutdown");
+        let at_end = gauge.total();
+        emitter.await.unwrap();
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        assert_eq!(gauge.total(), at_end, "a call started after the shutdown");
+    }
+}
+
+#[test]
+fn a_shutdown_waits_for_the_only_emission_that_suspends() {
+    check(|| shutdown_waits_for_one(false));
+}
+
+#[test]
+fn a_shutdown_waits_for_the_only_detached_emission() {
+    check(|| shutdown_waits_for_one(true));
+}
+
 #[test]
 fn a_shutdown_waits_for_detached_emissions() {
     check(|| shutdown_waits(Signal::new(), true));

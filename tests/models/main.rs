@@ -13,6 +13,8 @@ mod buffer;
 #[cfg(fanfare_shuttle)]
 mod closing;
 #[cfg(fanfare_shuttle)]
+mod counts;
+#[cfg(fanfare_shuttle)]
 mod pool;
 #[cfg(fanfare_shuttle)]
 mod registry;

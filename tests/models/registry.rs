@@ -71,6 +71,54 @@ fn a_listener_that_is_replaced_or_its_successor_is_called_once() {
     });
 }
 
+/// The listener that is removed comes second, in a poll after the first of its emission.
+#[test]
+fn no_call_in_a_later_poll_runs_after_removed() {
+    check(|| async {
+        let signal = Signal::<u32>::builder()
+            .dispatch(Dispatch::Sequential)
+            .build();
+        signal.on(async |_| yield_now().await);
+        let gauge = Gauge::default();
+        let seen = gauge.clone();
+        let subscription = signal.on(async move |_| seen.visit().await);
+        let other = signal.clone();
+        let emitter = task(async move {
+            let report = other.emit(1).await;
+            assert_eq!(report.failed(), 0);
+        });
+        yield_now().await;
+        assert!(subscription.remove());
+        subscription.removed().await;
+        assert_eq!(gauge.now(), 0, "a call is running");
+        let at_end = gauge.total();
+        emitter.await.unwrap();
+        assert_eq!(gauge.total(), at_end, "a call started after the removal");
+    });
+}
+
+#[test]
+fn an_emission_made_before_a_removal_reports_the_listener_once() {
+    check(|| async {
+        let signal = Signal::<u32>::new();
+        let subscription = signal.on(async |_| {});
+        let made = Arc::new(AtomicBool::new(false));
+        let (other, begun) = (signal.clone(), Arc::clone(&made));
+        let emitter = task(async move {
+            let emission = other.emit(1);
+            begun.store(true, Ordering::SeqCst);
+            yield_now().await;
+            let report = emission.await;
+            assert_eq!(report.delivered() + report.skipped(), 1, "{report:?}");
+        });
+        while !made.load(Ordering::SeqCst) {
+            yield_now().await;
+        }
+        assert!(subscription.remove());
+        emitter.await.unwrap();
+    });
+}
+
 fn budget(signal: Signal<u32>, calls: u64, emitters: u32) -> impl Future<Output = ()> {
     async move {
         let gauge = Gauge::default();
