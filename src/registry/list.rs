@@ -149,8 +149,12 @@ impl<E: Event> Registry<E> {
                 .totals
                 .registered(len - old.entries.len() + replaced.len());
             for (before, after) in &replaced {
+                // Twice: a model switches before each, and so between them.
                 #[cfg(fanfare_plant = "removed-before-successor")]
-                before.record().mark_removed();
+                (
+                    before.record().mark_removed(),
+                    before.record().mark_removed(),
+                );
                 // In this order: whoever sees the removal finds the successor.
                 before.set_successor(after);
                 before.record().mark_removed();

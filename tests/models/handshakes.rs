@@ -91,12 +91,13 @@ fn a_shutdown_sees_every_emission_that_began() {
     });
 }
 
-#[test]
-fn removed_sees_every_call_that_began() {
-    check(2, || {
+fn removed(emitters: usize, preemptions: usize) {
+    check(preemptions, move || {
         let signal = leaked();
         let (subscription, calls) = counted(signal, None);
-        let emitters = [1, 2].map(|_| spawn(move || drop(emit(signal))));
+        let emitters: Vec<_> = (0..emitters)
+            .map(|_| spawn(move || drop(emit(signal))))
+            .collect();
         subscription.remove();
         let removed = subscription.removed().now_or_never();
         let began = calls.read().0;
@@ -110,6 +111,17 @@ fn removed_sees_every_call_that_began() {
             assert_eq!(calls.read().0, began, "a call began after `removed`");
         }
     });
+}
+
+#[test]
+fn removed_sees_every_call_that_began() {
+    removed(2, 2);
+}
+
+/// The emission takes the version, which the removal makes an old one, and lets go of it before that looks: three switches.
+#[test]
+fn removed_sees_what_the_last_call_wrote() {
+    removed(1, 4);
 }
 
 fn budget(times: u64, preemptions: usize) {
