@@ -14,19 +14,21 @@ pub(crate) const NEVER: Duration = Duration::from_secs(1 << 20);
 
 /// Runs the model under random schedules, and under those that switch rarely, which find what needs one task to stand still for long.
 pub(crate) fn check<F: Future<Output = ()>>(model: impl Fn() -> F + Send + Sync + Clone + 'static) {
-    let runs = std::env::var("FANFARE_RUNS").map_or(1_000, |runs| runs.parse().unwrap());
+    let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
+    let runs = usize::try_from(number("FANFARE_RUNS", 1_000)).unwrap();
+    let seed = number("FANFARE_SEED", 0);
     let mut config = Config::new();
     config.stack_size = 1 << 18;
     config.silence_warnings = true;
     config.max_steps = shuttle::MaxSteps::FailAfter(100_000);
     let (random, rare) = (model.clone(), model);
     let run = Run::new("random");
-    Runner::new(RandomScheduler::new(runs), config.clone()).run(move || {
+    Runner::new(RandomScheduler::new_from_seed(seed, runs), config.clone()).run(move || {
         run.count();
         block_on(random());
     });
     let run = Run::new("rarely switching");
-    Runner::new(PctScheduler::new(PREEMPTIONS, runs), config).run(move || {
+    Runner::new(PctScheduler::new_from_seed(seed, PREEMPTIONS, runs), config).run(move || {
         run.count();
         block_on(rare());
     });
