@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::Bus;
@@ -14,6 +13,7 @@ use crate::event::Event;
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::signal::{Signal, SignalBuilder};
+use crate::sync::Handle;
 
 /// Options of a [`Bus`]: the defaults that its signals start from. [`SignalBuilder`] says what each does, its default and its limit.
 ///

@@ -3,10 +3,10 @@
 //! A thread-local points to the [`Frame`] of the innermost call that is being polled, which lives on the stack of whoever polls; frames point outwards. So a call costs one
 //! write, of its place, and a pass over all listeners of an emission one pointer. What goes to another task or thread takes the chain along as [`Link`]s.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use super::Lease;
+use super::current::{self, PlaceCell, within};
 
 /// The calls that a frame can be in.
 pub(crate) trait Calls {
@@ -22,7 +22,7 @@ pub(crate) trait Calls {
 pub(crate) struct Frame<'a> {
     pub(crate) calls: &'a dyn Calls,
     /// Which of them it is.
-    pub(crate) place: Cell<usize>,
+    pub(crate) place: PlaceCell,
     /// The permit that the listener runs on, if its signal has a pool.
     pub(crate) lease: Option<&'a Arc<Lease>>,
     /// The number of the version that this poll has in hand, or zero.
@@ -54,23 +54,11 @@ pub(crate) struct Link {
     outer: Option<Arc<Link>>,
 }
 
-scoped_tls_hkt::scoped_thread_local!(static FRAME: for<'a> &'a Frame<'a>);
-
 impl Frame<'_> {
     /// Runs `code` with this as the innermost call.
     #[inline]
     pub(crate) fn enter<R>(&self, code: impl FnOnce() -> R) -> R {
-        FRAME.set(self, code)
-    }
-}
-
-/// Runs `code` with what this thread's innermost call is.
-#[inline]
-pub(crate) fn within<R>(code: impl FnOnce(Outer<'_>) -> R) -> R {
-    if FRAME.is_set() {
-        FRAME.with(|frame| code(Outer::Frame(frame)))
-    } else {
-        code(Outer::Nothing)
+        current::enter(self, code)
     }
 }
 

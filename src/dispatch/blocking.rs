@@ -5,8 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::task::JoinHandle;
-
 use super::running::Occupancy;
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
@@ -15,7 +13,7 @@ use crate::event::Event;
 use crate::listener::Blocked;
 use crate::outcome::{Cancellation, Cause, Flow, Rejection, ReportEntry, Skip, Verdict, catch};
 use crate::registry::Entry;
-use crate::sync::Mutex;
+use crate::sync::{JoinHandle, Mutex};
 
 /// Sends the call to the blocking pool. Mark and permit go with it and come back when the thread returns, also if nobody waits any more.
 pub(super) fn start<E: Event>(

@@ -3,7 +3,6 @@
 //! An emission to plain listeners (no pool, no filter, no budget, in the emitter's task) is one pass over the list: `pass.rs`. Whatever needs more, from the listener on that does,
 //! takes the way of `course.rs`.
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -172,12 +171,18 @@ impl<'a, E: Event> State<'a, E> {
         let Some(registry) = self.registry else {
             return Poll::Ready(self.nobody());
         };
+        #[cfg(fanfare_plant = "gate-looked-at-first")]
+        let open = self.may_begin();
         // Before anything is looked at: whoever closes the signal or removes a listener waits for this version.
         let held = registry.hold();
         let version = held.number;
         let mut kept = None;
         match self.list {
-            List::Number(number) if held.snapshot.number == number => self.list = List::Held(held),
+            List::Number(number)
+                if held.snapshot.number == number || cfg!(fanfare_plant = "newest-list-called") =>
+            {
+                self.list = List::Held(held);
+            }
             // Listeners came or went between the call and this poll.
             List::Number(number) => {
                 self.list = List::Kept(registry.list_of(number));
@@ -185,7 +190,9 @@ impl<'a, E: Event> State<'a, E> {
             }
             _ => kept = Some(held),
         }
-        if !self.may_begin() {
+        #[cfg(not(fanfare_plant = "gate-looked-at-first"))]
+        let open = self.may_begin();
+        if !open {
             self.phase = Phase::Finished;
             self.list = List::Nobody;
             return Poll::Ready(Report::closed());
@@ -297,7 +304,7 @@ impl<'a, E: Event> State<'a, E> {
             let core = self.core;
             let base = Frame {
                 calls: &**core,
-                place: Cell::new(0),
+                place: 0.into(),
                 lease: None,
                 version,
                 marked: false,
@@ -336,7 +343,9 @@ impl<'a, E: Event> State<'a, E> {
             loan.lend();
         }
         if !std::mem::replace(&mut more.suspended, true) {
-            more.pass.get_or_insert_with(|| Pass::of_begun(core));
+            if !cfg!(fanfare_plant = "suspends-outside") {
+                more.pass.get_or_insert_with(|| Pass::of_begun(core));
+            }
             self.list = List::Kept(Arc::clone(self.snapshot()));
         }
     }

@@ -38,10 +38,17 @@ impl Gate {
     /// Whether all that began has ended, but for what the caller is called by.
     pub(crate) fn is_empty(&self, signal: u64) -> bool {
         // In this order: whoever had a version in hand and goes on is inside before it is gone.
+        let nobody_else_is_inside = || {
+            self.inside.load(Ordering::SeqCst)
+                <= count_within(|seen| seen.signal == signal && seen.inside)
+        };
+        #[cfg(fanfare_plant = "inside-before-versions")]
+        if !nobody_else_is_inside() {
+            return false;
+        }
         let polled = self.before.lock().clone();
         polled.are_gone(|version| count_within(|seen| seen.version == version))
-            && self.inside.load(Ordering::SeqCst)
-                <= count_within(|seen| seen.signal == signal && seen.inside)
+            && (cfg!(fanfare_plant = "inside-before-versions") || nobody_else_is_inside())
     }
 }
 
@@ -54,11 +61,11 @@ impl Pass {
     /// The count goes up before the gate is looked at, and shutdown counts after it has closed it; both are `SeqCst`, so either this emission is
     /// refused or shutdown waits for it.
     pub(crate) fn enter(core: &Arc<Core>) -> Option<Self> {
-        if cfg!(fanfare_plant = "gate_before_count") && core.gate.is_closed() {
+        if cfg!(fanfare_plant = "gate-before-count") && core.gate.is_closed() {
             return None;
         }
         let pass = Self::of_begun(core);
-        (cfg!(fanfare_plant = "gate_before_count") || !core.gate.is_closed()).then_some(pass)
+        (cfg!(fanfare_plant = "gate-before-count") || !core.gate.is_closed()).then_some(pass)
     }
 
     /// For what was let in before: an event from the buffer, an emission that suspends, with a version in hand. A closed gate drains those.
@@ -70,8 +77,12 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
+        #[cfg(fanfare_plant = "leave-looks-first")]
+        let closed = self.0.gate.is_closed();
         self.0.gate.inside.fetch_sub(1, Ordering::SeqCst);
-        if self.0.gate.is_closed() {
+        #[cfg(not(fanfare_plant = "leave-looks-first"))]
+        let closed = self.0.gate.is_closed();
+        if closed {
             self.0.home.quiet.notify_waiters();
         }
     }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Overflow;
 use crate::error::{OptionError, check_count};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
+use crate::sync::Handle;
 
 /// How the listeners of one emission run.
 ///

@@ -2,7 +2,6 @@
 //!
 //! Nothing here is written that another emitter reads or writes, and nothing is allocated: the calls share one frame, one slot and one catch.
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -10,7 +9,7 @@ use std::task::Context;
 use super::emission::State;
 use super::running::{Finished, Occupancy, Place, Running, end_panicked};
 use crate::clock;
-use crate::context::{Calls, Frame, Outer};
+use crate::context::{Calls, Frame, Outer, PlaceCell};
 use crate::event::Event;
 use crate::listener::{Call, Payload, Slot, Step};
 use crate::outcome::{Cause, catch};
@@ -49,7 +48,7 @@ impl<E: Event> State<'_, E> {
             };
             let frame = Frame {
                 calls: &**snapshot,
-                place: Cell::new(from),
+                place: from.into(),
                 lease: None,
                 version,
                 marked: false,
@@ -116,7 +115,7 @@ impl<E: Event> State<'_, E> {
 #[inline]
 fn call_plain<E: Event>(
     entries: &[Arc<dyn Entry<E>>],
-    place: &Cell<usize>,
+    place: &PlaceCell,
     payload: &mut Payload<E>,
     mut slot: Pin<&mut Slot>,
     cx: &mut Context<'_>,

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
-use tokio::task::{Id, JoinSet};
 use tracing::{Instrument as _, Span};
 
 use super::Core;
@@ -20,6 +18,7 @@ use crate::listener::Payload;
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Registry};
+use crate::sync::{Handle, JoinSet, TaskId};
 
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
 pub(super) struct Tasks<E: Event> {
@@ -31,7 +30,7 @@ pub(super) struct Tasks<E: Event> {
 }
 
 struct Task<E> {
-    id: Id,
+    id: TaskId,
     index: usize,
     entry: Arc<dyn Entry<E>>,
     ended: bool,
@@ -119,7 +118,7 @@ impl<E: Event> Tasks<E> {
         Self {
             handle,
             shared: Arc::new(shared),
-            set: JoinSet::new(),
+            set: JoinSet::default(),
             started: Vec::with_capacity(tasks),
         }
     }

@@ -5,13 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Core;
 use crate::clock::{self, Instant};
 use crate::outcome::{Cancellation, Cause};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Notify, Ordering, sleep_until};
 
 /// Who ended an emission early.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +127,7 @@ async fn fired(token: Option<CancellationToken>) {
 async fn passed(deadline: Option<(Instant, Duration)>) -> Duration {
     match deadline {
         Some((at, given)) => {
-            tokio::time::sleep_until(at).await;
+            sleep_until(at).await;
             given
         }
         None => pending().await,

@@ -177,7 +177,7 @@ impl Slot {
     fn drop_held(&mut self) {
         let held = self.held;
         // Taken out first: if the drop panics, nothing is dropped a second time.
-        if !cfg!(fanfare_plant = "slot_dropped_first") {
+        if !cfg!(fanfare_plant = "slot-dropped-first") {
             self.held = &EMPTY;
         }
         // SAFETY: `held` was made for what is in the buffer. It is not used again, as the slot is empty by now.

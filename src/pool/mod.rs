@@ -23,10 +23,10 @@ pub use full::WhenFull;
 use load::Load;
 pub(crate) use permit::Permit;
 use resize::Limit;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock;
 use crate::error::{OptionError, check_count};
+use crate::sync::{OwnedSemaphorePermit, Semaphore, timeout};
 
 /// The largest pool.
 const MOST: usize = 1 << 20;
@@ -196,7 +196,7 @@ impl Pool {
         Box::pin(async move {
             match pool.0.when_full {
                 WhenFull::Wait => Ok(pool.wait().await),
-                WhenFull::WaitUpTo(limit) => match tokio::time::timeout(limit, pool.wait()).await {
+                WhenFull::WaitUpTo(limit) => match timeout(limit, pool.wait()).await {
                     Ok(permit) => Ok(permit),
                     Err(_) => Err(pool.reject(limit)),
                 },

@@ -1,8 +1,7 @@
 //! The right of one listener to run.
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::Pool;
+use crate::sync::OwnedSemaphorePermit;
 
 /// The right of one listener to run; dropping it gives it back.
 pub(crate) struct Permit {
@@ -28,7 +27,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.pool.0.load.give();
         if let Some(permit) = self.permit.take() {
-            if self.pool.0.limit.pay_debt() {
+            if self.pool.0.limit.pay_debt() || cfg!(fanfare_plant = "permit-lost") {
                 permit.forget();
             }
         }

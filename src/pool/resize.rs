@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::load::nanos;
 use crate::clock::{self, Instant};
-use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Semaphore};
 
 /// How many permits there should be, and how many of those that are out must not come back.
 pub(super) struct Limit {
@@ -64,7 +62,7 @@ impl Limit {
     /// Pays the debt with permits that are idle.
     fn collect(&self, semaphore: &Semaphore) {
         while self.pay_debt() {
-            if semaphore.forget_permits(1) == 0 {
+            if semaphore.forget_permits(1) == 0 && !cfg!(fanfare_plant = "debt-forgotten") {
                 // None is idle. Whoever gives one back after this line sees the debt.
                 self.debt.fetch_add(1, Ordering::AcqRel);
                 if semaphore.available_permits() == 0 {
@@ -85,6 +83,9 @@ impl Limit {
 
     /// Takes one from the debt. True if there was one: then one permit must go. `AcqRel` orders it with the change of size that made it.
     pub(super) fn pay_debt(&self) -> bool {
+        #[cfg(fanfare_plant = "debt-in-two-steps")]
+        self.debt
+            .store(self.debt.load(Ordering::Acquire), Ordering::Release);
         // The common case writes nothing.
         self.debt.load(Ordering::Acquire) > 0
             && self

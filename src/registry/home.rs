@@ -2,12 +2,10 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use tokio::sync::Notify;
-
 use super::Before;
 use super::record::Record;
 use crate::sync::shard::Sum;
-use crate::sync::{AtomicU64, Ordering, unique_id};
+use crate::sync::{AtomicU64, Notify, Ordering, unique_id};
 
 /// What a signal does for its listeners, whatever its event type.
 pub(crate) trait Host: Send + Sync {

@@ -4,14 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwap;
-
 use super::gone::Gone;
 use super::record::now_in_nanos;
 use super::version::{Before, Held, Version};
 use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
 use crate::event::Event;
 use crate::key::Key;
+use crate::sync::swap::ArcSwap;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// How many removed listeners a signal remembers, for emissions that were made before and are polled after.
@@ -94,7 +93,7 @@ impl<E: Event> Registry<E> {
 
     /// The list of this number, made anew: those who were there and still are, and as tombstones those who were removed since. O(n log n).
     pub(crate) fn list_of(&self, number: u64) -> Arc<Snapshot<E>> {
-        let _changing = self.changing.lock();
+        let _changing = (!cfg!(fanfare_plant = "list-made-unlocked")).then(|| self.changing.lock());
         let newest = self.snapshot();
         if newest.number == number {
             return newest;
@@ -150,6 +149,12 @@ impl<E: Event> Registry<E> {
                 .totals
                 .registered(len - old.entries.len() + replaced.len());
             for (before, after) in &replaced {
+                // Twice: a model switches before each, and so between them.
+                #[cfg(fanfare_plant = "removed-before-successor")]
+                (
+                    before.record().mark_removed(),
+                    before.record().mark_removed(),
+                );
                 // In this order: whoever sees the removal finds the successor.
                 before.set_successor(after);
                 before.record().mark_removed();
@@ -358,7 +363,9 @@ impl<E: Event> Host for Registry<E> {
 
     fn renew(&self) -> Before {
         let _changing = self.changing.lock();
-        self.put(self.snapshot());
+        if !cfg!(fanfare_plant = "renewed-in-place") {
+            self.put(self.snapshot());
+        }
         self.past.lock().before.clone()
     }
 }

@@ -202,11 +202,15 @@ impl Record {
 
     /// Marks a call that goes on beyond the poll that it began in, while that poll still holds its pin.
     pub(crate) fn enter(&self) {
+        #[cfg(fanfare_plant = "mark-not-taken")]
+        return;
         self.state.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Ends what [`enter`](Self::enter) began.
     pub(crate) fn leave(&self) {
+        #[cfg(fanfare_plant = "mark-not-taken")]
+        return self.home.quiet.notify_waiters();
         let before = self.state.fetch_sub(1, Ordering::AcqRel);
         if before & REMOVED != 0 {
             self.home.quiet.notify_waiters();
@@ -224,6 +228,8 @@ impl Record {
         let Some(Budget::Times { left, .. }) = self.more.get().map(|more| &more.budget) else {
             return true;
         };
+        #[cfg(fanfare_plant = "claim-in-two-steps")]
+        left.store(left.load(Ordering::Relaxed), Ordering::Relaxed);
         // One atomic decides between all emissions; nothing else is published with it.
         let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)

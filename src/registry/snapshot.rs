@@ -64,7 +64,10 @@ impl<E> Snapshot<E> {
 
     /// Adds what its emissions have done since the last time to the counts of its listeners. O(n), if there was any.
     pub(super) fn settle(&self) {
+        #[cfg(fanfare_plant = "summed-before-lock")]
+        let sum = self.shards.sum();
         let mut settled = self.settled.lock();
+        #[cfg(not(fanfare_plant = "summed-before-lock"))]
         let sum = self.shards.sum();
         let new = Sum {
             begun: sum.begun - settled.begun,

@@ -3,14 +3,11 @@
 //! An emission holds a guard of the newest [`Version`] during each of its polls, where it looks who is removed and makes calls. Once nobody holds an older version, nobody is left
 //! who may have looked before something was written that came before the newest.
 
-use std::any::Any;
-use std::sync::{Arc, Weak};
-
-use arc_swap::Guard;
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use super::Snapshot;
-use crate::sync::{Ordering, fence, unique_id};
+use crate::sync::swap::{Guard, Old, Shared, old};
+use crate::sync::{Notify, Ordering, fence, unique_id};
 
 /// A list of listeners while it is the newest, and for as long as somebody has it in hand.
 pub(crate) struct Version<E> {
@@ -20,8 +17,8 @@ pub(crate) struct Version<E> {
 }
 
 impl<E> Version<E> {
-    pub(super) fn new(snapshot: Arc<Snapshot<E>>) -> Arc<Self> {
-        Arc::new(Self {
+    pub(super) fn new(snapshot: Arc<Snapshot<E>>) -> Shared<Self> {
+        Shared::new(Self {
             number: unique_id(),
             quiet: Arc::clone(&snapshot.home.quiet),
             snapshot,
@@ -37,25 +34,24 @@ impl<E> Drop for Version<E> {
 }
 
 /// A version that an emission has in hand. Taking it writes nothing that others write.
-pub(crate) type Held<E> = Guard<Arc<Version<E>>>;
+pub(crate) type Held<E> = Guard<Shared<Version<E>>>;
 
 /// The versions before a certain one.
 #[derive(Clone, Default)]
-pub(crate) struct Before(Vec<(u64, Weak<dyn Any + Send + Sync>)>);
+pub(crate) struct Before(Vec<(u64, Old)>);
 
 impl Before {
-    pub(super) fn push<E: Send + Sync + 'static>(&mut self, version: &Arc<Version<E>>)
+    pub(super) fn push<E: Send + Sync + 'static>(&mut self, version: &Shared<Version<E>>)
     where
         Version<E>: Send + Sync,
     {
         self.0.retain(|(_, version)| version.strong_count() > 0);
-        let weak: Weak<Version<E>> = Arc::downgrade(version);
-        self.0.push((version.number, weak));
+        self.0.push((version.number, old(version)));
     }
 
     /// Whether nobody has one in hand, apart from as many holds of each number as `own` says are the caller's.
     pub(crate) fn are_gone(&self, own: impl Fn(u64) -> usize) -> bool {
-        if cfg!(fanfare_plant = "versions_not_awaited") {
+        if cfg!(fanfare_plant = "versions-not-awaited") {
             return true;
         }
         let mut versions = self.0.iter();
@@ -64,7 +60,9 @@ impl Before {
             held => held <= own(*number),
         });
         // What was done with them in hand is seen by whoever finds them gone: letting go is a release.
-        fence(Ordering::Acquire);
+        if !cfg!(fanfare_plant = "gone-without-fence") {
+            fence(Ordering::Acquire);
+        }
         gone
     }
 

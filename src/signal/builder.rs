@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::inner::OnDropped;
@@ -13,6 +12,7 @@ use crate::error::OptionError;
 use crate::event::Event;
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
+use crate::sync::Handle;
 
 /// Options of a [`Signal`]. Each has a default and a limit; what makes no sense is refused by name in [`build`](Self::build).
 ///

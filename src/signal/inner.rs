@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
-
 use crate::buffer::{Buffer, DropReason};
 use crate::dispatch::{Core, Detached, Emit, Options, Order, Pass};
 use crate::event::Event;
 use crate::outcome::catch;
 use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::{AtomicBool, Handle, Mutex, Ordering, Semaphore};
 
 /// Sees the events that a buffer drops.
 pub(crate) type OnDropped<E> = Arc<dyn Fn(E, DropReason) + Send + Sync>;

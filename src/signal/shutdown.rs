@@ -9,6 +9,7 @@ use super::{AnySignal, Signal};
 use crate::context::without_permit;
 use crate::event::Event;
 use crate::registry::Metadata;
+use crate::sync::{timeout, yield_now};
 
 /// How long a shutdown waits, after it has cancelled what was left, for that to end.
 const GRACE: Duration = Duration::from_millis(100);
@@ -56,7 +57,7 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
         Arc::clone(signal).deliver_pending();
     }
     without_permit(async {
-        if tokio::time::timeout(limit, drained(&signals)).await.is_ok() {
+        if timeout(limit, drained(&signals)).await.is_ok() {
             return Shutdown::default();
         }
         let left = Shutdown {
@@ -72,7 +73,7 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
             signal.core().drained.fire();
         }
         // What is cancelled ends when its task is polled; a blocking thread may not.
-        let _ = tokio::time::timeout(GRACE, drained(&signals)).await;
+        let _ = timeout(GRACE, drained(&signals)).await;
         left
     })
     .await
@@ -86,8 +87,10 @@ async fn drained(signals: &[Arc<dyn AnySignal>]) {
             if signal.is_drained() {
                 break;
             }
+            #[cfg(fanfare_plant = "shutdown-listens-late")]
+            change.set(signal.core().home.quiet.notified());
             if signal.core().gate.waits_for_caller() {
-                tokio::task::yield_now().await;
+                yield_now().await;
             } else {
                 change.await;
             }

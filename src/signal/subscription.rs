@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::context::{count_within, is_within, without_permit};
 use crate::key::Key;
 use crate::registry::{Listed, Metadata};
+use crate::sync::yield_now;
 
 /// The handle of a registered listener. Dropping it leaves the listener in place, as a `JoinHandle` leaves its task; [`scoped`](Self::scoped)
 /// makes the guard that removes on drop. Cheap to clone.
@@ -68,14 +69,16 @@ impl Subscription {
                 if record.is_removed() || home.host().is_none() {
                     // Whoever is polled from here on sees the removal.
                     let before = before.get_or_insert_with(|| home.renew());
+                    let marks_first =
+                        cfg!(fanfare_plant = "marks-before-versions") && record.running() <= own;
                     let own_holds = |version| count_within(|call| call.version == version);
                     // In this order: whoever had one in hand and goes on is marked before it is gone.
-                    if before.are_gone(own_holds) && record.running() <= own {
+                    if before.are_gone(own_holds) && (marks_first || record.running() <= own) {
                         return;
                     }
                     if is_within(|call| before.has(call.version)) {
                         // The last of the others to leave does not wake anybody while this code, in the middle of a poll, has a hold too.
-                        tokio::task::yield_now().await;
+                        yield_now().await;
                         continue;
                     }
                 }

@@ -4,10 +4,10 @@
 //! and adds to the shard of its seat with a load and a store. Threads beyond the seats share one more shard and pay for it.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use super::{AtomicU64, Mutex, Ordering};
+use super::{AtomicU64, Ordering, lazy_static, thread_local};
 
 /// What one thread has counted; alone on its cache line.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Shards {
 /// Adds, and says what was there before.
 #[inline]
 fn add(counter: &AtomicU64, n: u64, own: bool) -> u64 {
-    if own || cfg!(fanfare_plant = "shard_is_shared") {
+    if own || cfg!(fanfare_plant = "shard-is-shared") {
         // Nobody else writes it. Who had the seat before has handed it on under a lock.
         let before = counter.load(Ordering::Relaxed);
         counter.store(before + n, Ordering::Relaxed);
@@ -101,16 +101,24 @@ thread_local! {
     static SEAT: Cell<usize> = const { Cell::new(NEW) };
     static TICK: Cell<u32> = const { Cell::new(0) };
     /// Gives the seat back when the thread ends.
-    static HELD: Held = const { Held };
+    static HELD: Held = const { Held(Cell::new(STANDING)) };
 }
 
-struct Held;
+lazy_static! {
+    /// The standard library's lock in the models too: what a model leaves behind at its end cannot wait.
+    static ref FREE: Mutex<Vec<usize>> = Mutex::new((0..seats()).rev().collect());
+}
+
+struct Held(Cell<usize>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let seat = SEAT.replace(STANDING);
-        if seat < STANDING {
-            free().lock().push(seat);
+        // Whatever counts here after this stands.
+        let _ = SEAT.try_with(|seat| seat.set(STANDING));
+        let seat = self.0.get();
+        // The threads of loom may end after its statics.
+        if seat < STANDING && !cfg!(fanfare_loom) {
+            free().push(seat);
         }
     }
 }
@@ -130,8 +138,11 @@ impl Seat {
     #[cold]
     fn take() -> Self {
         // A thread that ends has no place to say that it has left: it stands.
-        let held = HELD.try_with(|_| ()).is_ok();
-        let seat = if held { free().lock().pop() } else { None };
+        let seat = HELD.try_with(|held| {
+            let seat = free().pop().unwrap_or(STANDING);
+            held.0.set(seat);
+            seat
+        });
         let seat = seat.unwrap_or(STANDING);
         SEAT.set(seat);
         Self(seat)
@@ -149,6 +160,10 @@ pub(crate) fn tick(every: u32) -> bool {
 /// How many threads have a shard of their own: twice the cores, as a runtime has a worker for each and others come and go.
 fn seats() -> usize {
     static SEATS: OnceLock<usize> = OnceLock::new();
+    if cfg!(any(fanfare_loom, fanfare_shuttle)) {
+        // A model has few tasks, and some are to stand.
+        return 2;
+    }
     *SEATS.get_or_init(|| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         (2 * cores).clamp(4, 32)
@@ -156,9 +171,8 @@ fn seats() -> usize {
 }
 
 /// The seats that nobody has, the first on top.
-fn free() -> &'static Mutex<Vec<usize>> {
-    static FREE: OnceLock<Mutex<Vec<usize>>> = OnceLock::new();
-    FREE.get_or_init(|| Mutex::new((0..seats()).rev().collect()))
+fn free() -> MutexGuard<'static, Vec<usize>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -197,7 +211,7 @@ mod tests {
             // The other test takes seats too, for a moment.
             assert!(seat < seats() || seat == STANDING);
         }
-        let left: Vec<usize> = free().lock().clone();
+        let left: Vec<usize> = free().clone();
         let mut once = left.clone();
         once.sort_unstable();
         once.dedup();

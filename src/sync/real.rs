@@ -1,0 +1,18 @@
+//! What ships: the standard library's and tokio's.
+
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
+pub(crate) use std::sync::{Mutex, MutexGuard};
+pub(crate) use std::thread_local;
+
+pub(crate) use tokio::runtime::Handle;
+pub(crate) use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+pub(crate) use tokio::task::{Id as TaskId, JoinHandle, JoinSet, yield_now};
+pub(crate) use tokio::time::{sleep_until, timeout};
+
+/// A static that is made when it is first used, in the words of the model checkers, whose statics last for one run of a model.
+macro_rules! lazy_static_ {
+    ($(#[$meta:meta])* static ref $name:ident: $ty:ty = $init:expr;) => {
+        $(#[$meta])* static $name: std::sync::LazyLock<$ty> = std::sync::LazyLock::new(|| $init);
+    };
+}
+pub(crate) use lazy_static_ as lazy_static;
