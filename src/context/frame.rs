@@ -58,6 +58,9 @@ impl Frame<'_> {
     /// Runs `code` with this as the innermost call.
     #[inline]
     pub(crate) fn enter<R>(&self, code: impl FnOnce() -> R) -> R {
+        if cfg!(fanfare_plant = "context-not-entered") {
+            return code();
+        }
         current::enter(self, code)
     }
 }
@@ -147,4 +150,49 @@ pub(crate) fn is_within(mut which: impl FnMut(&Seen<'_>) -> bool) -> bool {
 /// How many calls of those around `which` picks.
 pub(crate) fn count_within(mut which: impl FnMut(&Seen<'_>) -> bool) -> usize {
     within(|outer| outer.chain().filter(|seen| which(seen)).count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Called(Arc<str>);
+
+    impl Calls for Called {
+        fn listener(&self, place: usize) -> u64 {
+            10 + place as u64
+        }
+
+        fn signal(&self) -> u64 {
+            7
+        }
+
+        fn name(&self) -> &Arc<str> {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn what_runs_in_a_call_finds_the_calls_around_it_and_nothing_after() {
+        let called = Called("signal".into());
+        let frame = |depth, outer| Frame {
+            calls: &called,
+            place: depth.into(),
+            lease: None,
+            version: 0,
+            marked: false,
+            inside: false,
+            depth,
+            outer,
+        };
+        let seen = || within(|outer| outer.chain().map(|seen| seen.listener).collect::<Vec<_>>());
+        let outer = frame(1, Outer::Nothing);
+        outer.enter(|| {
+            let inner = frame(2, Outer::Frame(&outer));
+            inner.enter(|| assert_eq!(seen(), [12, 11]));
+            assert_eq!(seen(), [11]);
+            assert!(is_within(|seen| seen.signal == 7));
+        });
+        assert_eq!(seen(), []);
+    }
 }
