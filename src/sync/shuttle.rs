@@ -133,8 +133,11 @@ impl Handle {
     }
 
     #[allow(clippy::unused_self, reason = "tokio's surface")]
-    pub(crate) fn id(&self) {}
+    pub(crate) fn id(&self) -> u64 {
+        0
+    }
 
+    #[allow(clippy::unused_self, reason = "tokio's surface")]
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -268,8 +271,11 @@ pub(crate) async fn sleep_until(at: Instant) {
 /// A wait that ends when the scheduler has run a task that does nothing.
 struct Timer {
     limit: Duration,
-    state: Option<Arc<std::sync::Mutex<(bool, Option<Waker>)>>>,
+    state: Option<Arc<std::sync::Mutex<Fired>>>,
 }
+
+/// Whether it has, and who waits for it.
+type Fired = (bool, Option<Waker>);
 
 impl Timer {
     fn new(limit: Duration) -> Self {

@@ -7,32 +7,30 @@ use shuttle::future::yield_now;
 
 use crate::support::{Gauge, NEVER, beside, check, task};
 
-fn shutdown_waits(signal: Signal<u32>, detached: bool) -> impl Future<Output = ()> {
-    async move {
-        let gauge = Gauge::default();
-        let seen = gauge.clone();
-        signal.on(async move |_| seen.visit().await);
-        let emitters = [1, 2].map(|n| {
-            let signal = signal.clone();
-            task(async move {
-                if detached {
-                    let closed = signal.emit_detached(n).is_err();
-                    assert!(!closed || signal.is_closed());
-                } else {
-                    let report = signal.emit(n).await;
-                    assert!(report.is_closed() || report.delivered() == 1);
-                    assert!(!report.is_closed() || report.is_empty());
-                }
-            })
-        });
-        yield_now().await;
-        assert!(signal.shutdown(NEVER).await.is_clean());
-        assert_eq!(gauge.now(), 0);
-        let at_end = gauge.total();
-        beside(emitters).await;
-        assert_eq!(gauge.total(), at_end, "a call started after the shutdown");
-        assert!(signal.emit(3).await.is_closed());
-    }
+async fn shutdown_waits(signal: Signal<u32>, detached: bool) {
+    let gauge = Gauge::default();
+    let seen = gauge.clone();
+    signal.on(async move |_| seen.visit().await);
+    let emitters = [1, 2].map(|n| {
+        let signal = signal.clone();
+        task(async move {
+            if detached {
+                let closed = signal.emit_detached(n).is_err();
+                assert!(!closed || signal.is_closed());
+            } else {
+                let report = signal.emit(n).await;
+                assert!(report.is_closed() || report.delivered() == 1);
+                assert!(!report.is_closed() || report.is_empty());
+            }
+        })
+    });
+    yield_now().await;
+    assert!(signal.shutdown(NEVER).await.is_clean());
+    assert_eq!(gauge.now(), 0);
+    let at_end = gauge.total();
+    beside(emitters).await;
+    assert_eq!(gauge.total(), at_end, "a call started after the shutdown");
+    assert!(signal.emit(3).await.is_closed());
 }
 
 #[test]
@@ -62,35 +60,33 @@ fn a_shutdown_waits_for_the_only_emission() {
 }
 
 /// As the model before, of an emission that is counted as inside: it is let in by a task that does not wait for it, or it suspends.
-fn shutdown_waits_for_one(detached: bool) -> impl Future<Output = ()> {
-    async move {
-        let signal = Signal::<u32>::new();
-        let gauge = Gauge::default();
-        let seen = gauge.clone();
-        signal.on(async move |_| {
-            let _inside = seen.enter();
-            yield_now().await;
-        });
-        let other = signal.clone();
-        let emitter = task(async move {
-            if detached {
-                let closed = other.emit_detached(1).is_err();
-                assert!(!closed || other.is_closed());
-            } else {
-                let report = other.emit(1).await;
-                assert!(report.is_closed() || report.delivered() == 1);
-            }
-        });
+async fn shutdown_waits_for_one(detached: bool) {
+    let signal = Signal::<u32>::new();
+    let gauge = Gauge::default();
+    let seen = gauge.clone();
+    signal.on(async move |_| {
+        let _inside = seen.enter();
         yield_now().await;
-        assert!(signal.shutdown(NEVER).await.is_clean());
-        assert_eq!(gauge.now(), 0, "a call was running after the shutdown");
-        let at_end = gauge.total();
-        emitter.await.unwrap();
-        for _ in 0..20 {
-            yield_now().await;
+    });
+    let other = signal.clone();
+    let emitter = task(async move {
+        if detached {
+            let closed = other.emit_detached(1).is_err();
+            assert!(!closed || other.is_closed());
+        } else {
+            let report = other.emit(1).await;
+            assert!(report.is_closed() || report.delivered() == 1);
         }
-        assert_eq!(gauge.total(), at_end, "a call started after the shutdown");
+    });
+    yield_now().await;
+    assert!(signal.shutdown(NEVER).await.is_clean());
+    assert_eq!(gauge.now(), 0, "a call was running after the shutdown");
+    let at_end = gauge.total();
+    emitter.await.unwrap();
+    for _ in 0..20 {
+        yield_now().await;
     }
+    assert_eq!(gauge.total(), at_end, "a call started after the shutdown");
 }
 
 #[test]

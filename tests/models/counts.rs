@@ -10,8 +10,8 @@ use crate::support::{Gauge, beside, check, task};
 fn calls_are_counted_exactly_while_listeners_come_and_go() {
     check(|| async {
         let signal = Signal::<u32>::new();
-        let (stays, goes) = (Gauge::default(), Gauge::default());
-        let seen = stays.clone();
+        let (first, second) = (Gauge::default(), Gauge::default());
+        let seen = first.clone();
         let staying = signal.on_sync(move |_| drop(seen.enter()));
         let emitters = [0, 1, 2, 3].map(|n| {
             let signal = signal.clone();
@@ -21,7 +21,7 @@ fn calls_are_counted_exactly_while_listeners_come_and_go() {
                 }
             })
         });
-        let (other, seen) = (signal.clone(), goes.clone());
+        let (other, seen) = (signal.clone(), second.clone());
         let changer = spawn(async move {
             let going = other.on(async move |_| drop(seen.enter()));
             yield_now().await;
@@ -32,13 +32,13 @@ fn calls_are_counted_exactly_while_listeners_come_and_go() {
         });
         beside(emitters).await;
         let going = changer.await.unwrap();
-        assert_eq!(stays.total(), 8);
+        assert_eq!(first.total(), 8);
         assert_eq!(staying.metadata().calls(), 8);
-        assert_eq!(going.metadata().calls(), goes.total() as u64);
+        assert_eq!(going.metadata().calls(), second.total() as u64);
         let stats = signal.stats();
         assert_eq!((stats.emissions(), stats.dead()), (8, 0));
         let done = stats.count(Outcome::Done);
-        assert_eq!(done, 8 + goes.total() as u64);
+        assert_eq!(done, 8 + second.total() as u64);
     });
 }
 

@@ -13,26 +13,24 @@ fn signals() -> [Signal<u32>; 2] {
     [Signal::new(), tasks]
 }
 
-fn removal(signal: Signal<u32>) -> impl Future<Output = ()> {
-    async move {
-        let gauge = Gauge::default();
-        let seen = gauge.clone();
-        let subscription = signal.on(async move |_| seen.visit().await);
-        let emitters = [1, 2].map(|n| {
-            let signal = signal.clone();
-            task(async move {
-                let report = signal.emit(n).await;
-                assert!(report.failed() == 0 && report.delivered() + report.skipped() <= 1);
-            })
-        });
-        yield_now().await;
-        assert!(subscription.remove());
-        subscription.removed().await;
-        assert_eq!(gauge.now(), 0, "a call is running");
-        let at_end = gauge.total();
-        beside(emitters).await;
-        assert_eq!(gauge.total(), at_end, "a call started after the removal");
-    }
+async fn removal(signal: Signal<u32>) {
+    let gauge = Gauge::default();
+    let seen = gauge.clone();
+    let subscription = signal.on(async move |_| seen.visit().await);
+    let emitters = [1, 2].map(|n| {
+        let signal = signal.clone();
+        task(async move {
+            let report = signal.emit(n).await;
+            assert!(report.failed() == 0 && report.delivered() + report.skipped() <= 1);
+        })
+    });
+    yield_now().await;
+    assert!(subscription.remove());
+    subscription.removed().await;
+    assert_eq!(gauge.now(), 0, "a call is running");
+    let at_end = gauge.total();
+    beside(emitters).await;
+    assert_eq!(gauge.total(), at_end, "a call started after the removal");
 }
 
 #[test]
@@ -119,27 +117,25 @@ fn an_emission_made_before_a_removal_reports_the_listener_once() {
     });
 }
 
-fn budget(signal: Signal<u32>, calls: u64, emitters: u32) -> impl Future<Output = ()> {
-    async move {
-        let gauge = Gauge::default();
-        let seen = gauge.clone();
-        let listen = signal.listen().times(calls);
-        let subscription = listen.on(async move |_| seen.visit().await).unwrap();
-        let delivered = Arc::new(AtomicUsize::new(0));
-        let all = (0..emitters).map(|n| {
-            let (signal, delivered) = (signal.clone(), Arc::clone(&delivered));
-            task(async move {
-                let report = signal.emit(n).await;
-                delivered.fetch_add(report.delivered(), Ordering::SeqCst);
-            })
-        });
-        beside(all.collect::<Vec<_>>()).await;
-        let calls = usize::try_from(calls).unwrap();
-        assert_eq!(gauge.total(), calls);
-        assert_eq!(delivered.load(Ordering::SeqCst), calls);
-        subscription.removed().await;
-        assert!(signal.is_empty());
-    }
+async fn budget(signal: Signal<u32>, calls: u64, emitters: u32) {
+    let gauge = Gauge::default();
+    let seen = gauge.clone();
+    let listen = signal.listen().times(calls);
+    let subscription = listen.on(async move |_| seen.visit().await).unwrap();
+    let delivered = Arc::new(AtomicUsize::new(0));
+    let all = (0..emitters).map(|n| {
+        let (signal, delivered) = (signal.clone(), Arc::clone(&delivered));
+        task(async move {
+            let report = signal.emit(n).await;
+            delivered.fetch_add(report.delivered(), Ordering::SeqCst);
+        })
+    });
+    beside(all.collect::<Vec<_>>()).await;
+    let calls = usize::try_from(calls).unwrap();
+    assert_eq!(gauge.total(), calls);
+    assert_eq!(delivered.load(Ordering::SeqCst), calls);
+    subscription.removed().await;
+    assert!(signal.is_empty());
 }
 
 #[test]
@@ -159,15 +155,15 @@ fn an_emission_sees_the_listeners_of_its_call() {
             .dispatch(Dispatch::Sequential)
             .build();
         signal.on(async |_| yield_now().await);
-        let added = Arc::new(AtomicBool::new(false));
+        let called = Arc::new(AtomicBool::new(false));
         let emission = signal.emit(1);
-        let (other, after) = (signal.clone(), Arc::clone(&added));
+        let (other, after) = (signal.clone(), Arc::clone(&called));
         let adder = task(async move {
             other.on(async move |_| after.store(true, Ordering::SeqCst));
         });
         assert_eq!(emission.await.delivered(), 1);
         adder.await.unwrap();
-        assert!(!added.load(Ordering::SeqCst));
+        assert!(!called.load(Ordering::SeqCst));
         assert_eq!(signal.emit(2).await.delivered(), 2);
     });
 }
