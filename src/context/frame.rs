@@ -158,6 +158,21 @@ mod tests {
 
     struct Called(Arc<str>);
 
+    impl Called {
+        fn frame<'a>(&'a self, depth: usize, outer: Outer<'a>) -> Frame<'a> {
+            Frame {
+                calls: self,
+                place: depth.into(),
+                lease: None,
+                version: 0,
+                marked: false,
+                inside: false,
+                depth,
+                outer,
+            }
+        }
+    }
+
     impl Calls for Called {
         fn listener(&self, place: usize) -> u64 {
             10 + place as u64
@@ -175,20 +190,10 @@ mod tests {
     #[test]
     fn what_runs_in_a_call_finds_the_calls_around_it_and_nothing_after() {
         let called = Called("signal".into());
-        let frame = |depth, outer| Frame {
-            calls: &called,
-            place: depth.into(),
-            lease: None,
-            version: 0,
-            marked: false,
-            inside: false,
-            depth,
-            outer,
-        };
         let seen = || within(|outer| outer.chain().map(|seen| seen.listener).collect::<Vec<_>>());
-        let outer = frame(1, Outer::Nothing);
+        let outer = called.frame(1, Outer::Nothing);
         outer.enter(|| {
-            let inner = frame(2, Outer::Frame(&outer));
+            let inner = called.frame(2, Outer::Frame(&outer));
             inner.enter(|| assert_eq!(seen(), [12, 11]));
             assert_eq!(seen(), [11]);
             assert!(is_within(|seen| seen.signal == 7));

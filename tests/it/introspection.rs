@@ -303,3 +303,16 @@ async fn an_emission_made_before_a_batch_was_committed_sees_none_of_it() {
     assert_eq!(staged.metadata().calls(), 0);
     assert_eq!(signal.emit(2).await.listeners(), 2);
 }
+
+#[tokio::test]
+async fn an_emission_that_is_polled_late_says_nothing_of_those_that_were_gone_before_it_was_made() {
+    let signal = Signal::<u32>::new();
+    signal.on_sync(|_| {}).remove();
+    let removed_since = signal.on_sync(|_| {});
+    let emission = signal.emit(1);
+    removed_since.remove();
+    signal.on_sync(|_| {}).remove();
+    let report = emission.await;
+    assert_eq!((report.listeners(), report.skipped()), (1, 1));
+    assert_eq!(report.entries()[0].id(), removed_since.metadata().id());
+}
