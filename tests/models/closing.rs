@@ -89,6 +89,18 @@ async fn shutdown_waits_for_one(detached: bool) {
     assert_eq!(gauge.total(), at_end, "a call started after the shutdown");
 }
 
+/// Two tasks and few steps: the one leaves as the other begins to wait.
+#[test]
+fn the_last_to_leave_wakes_a_shutdown() {
+    check(|| async {
+        let signal = Signal::<u32>::new();
+        signal.on_sync(|_| {});
+        signal.emit_detached(1).unwrap();
+        yield_now().await;
+        assert!(signal.shutdown(NEVER).await.is_clean());
+    });
+}
+
 #[test]
 fn a_shutdown_waits_for_the_only_emission_that_suspends() {
     check(|| shutdown_waits_for_one(false));
