@@ -49,7 +49,7 @@ impl<E: Event> Active<E> {
     pub(super) fn park(&mut self, call: Parked<E>) {
         if let Self::None = self {
             *self = Self::Few(Few {
-                parked: Vec::new(),
+                parked: Vec::with_capacity(FEW),
                 polled: 0,
             });
         }

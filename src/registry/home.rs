@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Before;
 use super::record::Record;
 use crate::sync::shard::Sum;
-use crate::sync::{AtomicU64, Notify, Ordering, unique_id};
+use crate::sync::{AtomicU64, AtomicUsize, Notify, Ordering, unique_id};
 
 /// What a signal does for its listeners, whatever its event type.
 pub(crate) trait Host: Send + Sync {
@@ -26,6 +26,8 @@ pub(crate) struct Home {
     /// Woken when something ends that `removed()` or `shutdown` may wait for.
     pub(crate) quiet: Arc<Notify>,
     pub(crate) totals: Totals,
+    /// Lists whose counts may not be settled for good.
+    pub(super) lists: AtomicUsize,
     host: OnceLock<Weak<dyn Host>>,
 }
 
@@ -36,6 +38,7 @@ impl Home {
             name,
             quiet: Arc::new(Notify::new()),
             totals: Totals::default(),
+            lists: AtomicUsize::new(0),
             host: OnceLock::new(),
         }
     }

@@ -11,7 +11,7 @@ use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
 use crate::event::Event;
 use crate::key::Key;
 use crate::sync::swap::ArcSwap;
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering, thread_yield};
 
 /// How many removed listeners a signal remembers, for emissions that were made before and are polled after.
 const REMEMBERED: usize = 64;
@@ -351,13 +351,18 @@ impl<E: Event> Host for Registry<E> {
     }
 
     fn settle(&self) {
-        // Upgraded under the lock and settled after: the last of a list's owners may be here.
-        let lists: Vec<_> = {
-            let past = self.past.lock();
-            past.lists.iter().filter_map(Weak::upgrade).collect()
-        };
-        for list in lists {
-            list.settle();
+        loop {
+            // Upgraded under the lock and settled after: the last of a list's owners may be here.
+            let lists: Vec<_> = {
+                let past = self.past.lock();
+                past.lists.iter().filter_map(Weak::upgrade).collect()
+            };
+            lists.iter().for_each(|list| list.settle());
+            if self.home.lists.load(Ordering::Acquire) <= lists.len() {
+                return;
+            }
+            // A list that is just being dropped cannot be had any more, and settles its counts before anything else.
+            thread_yield();
         }
     }
 

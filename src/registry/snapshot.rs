@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::key::Key;
 use crate::listener::Kind;
 use crate::sync::shard::{Shards, Sum};
-use crate::sync::{AtomicBool, Mutex};
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// The listeners of a signal at one moment, in the order of calls. Never changes, but for its counts.
 pub(crate) struct Snapshot<E> {
@@ -43,6 +43,7 @@ impl<E> Snapshot<E> {
     {
         let shares = |kind| matches!(kind, Kind::Shared | Kind::Service);
         let shares = entries.iter().any(|entry| shares(entry.kind()));
+        home.lists.fetch_add(1, Ordering::Relaxed);
         let lends = entries.iter().any(|entry| !entry.kind().owns());
         Self {
             number,
@@ -88,5 +89,6 @@ impl<E> Snapshot<E> {
 impl<E> Drop for Snapshot<E> {
     fn drop(&mut self) {
         self.settle();
+        self.home.lists.fetch_sub(1, Ordering::Release);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::sync::{Mutex, MutexGuard};
-pub(crate) use loom::thread::LocalKey as ModelKey;
+pub(crate) use loom::thread::{LocalKey as ModelKey, yield_now as thread_yield};
 pub(crate) use loom::{lazy_static, thread_local as model_local};
 pub(crate) use tokio::runtime::Handle;
 pub(crate) use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};

@@ -2,6 +2,7 @@
 
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard};
+pub(crate) use std::thread::yield_now as thread_yield;
 pub(crate) use std::thread_local;
 
 pub(crate) use tokio::runtime::Handle;

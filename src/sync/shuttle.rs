@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 pub(crate) use shuttle::future::yield_now;
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
-pub(crate) use shuttle::thread::LocalKey as ModelKey;
+pub(crate) use shuttle::thread::{LocalKey as ModelKey, yield_now as thread_yield};
 pub(crate) use shuttle::{lazy_static, thread_local as model_local};
 use tokio::time::Instant;
 

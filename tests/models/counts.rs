@@ -21,13 +21,15 @@ fn calls_are_counted_exactly_while_listeners_come_and_go() {
                 }
             })
         });
-        let (other, seen) = (signal.clone(), second.clone());
+        let (other, seen, seen_by_now) = (signal.clone(), second.clone(), second.clone());
         let changer = spawn(async move {
             let going = other.on(async move |_| drop(seen.enter()));
             yield_now().await;
             assert!(other.stats().emissions() <= 8);
             going.remove();
             going.removed().await;
+            // At once, although the list that it was in may be just about to go.
+            assert_eq!(going.metadata().calls(), seen_by_now.total() as u64);
             going
         });
         beside(emitters).await;
