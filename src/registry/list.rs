@@ -357,7 +357,9 @@ impl<E: Event> Host for Registry<E> {
                 let past = self.past.lock();
                 past.lists.iter().filter_map(Weak::upgrade).collect()
             };
-            lists.iter().for_each(|list| list.settle());
+            for list in &lists {
+                list.settle();
+            }
             if self.home.lists.load(Ordering::Acquire) <= lists.len() {
                 return;
             }
