@@ -25,6 +25,7 @@ impl Plot<'_> {
         let mut chart = ChartBuilder::on(&area)
             .caption(self.title, ("sans-serif", 24))
             .margin(12)
+            .margin_right(36)
             .x_label_area_size(44)
             .y_label_area_size(64)
             .build_cartesian_2d((1.0..right).log_scale(), 0.0..top)?;
