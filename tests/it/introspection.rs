@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use fanfare::{Bus, Delivery, Emit, Kind, Outcome, Signal};
+use fanfare::{Bus, Delivery, Dispatch, Emit, Kind, Outcome, Signal};
 
 use crate::support::{Log, poll_once, setups, yield_once};
 
@@ -315,4 +315,27 @@ async fn an_emission_that_is_polled_late_says_nothing_of_those_that_were_gone_be
     let report = emission.await;
     assert_eq!((report.listeners(), report.skipped()), (1, 1));
     assert_eq!(report.entries()[0].id(), removed_since.metadata().id());
+}
+
+#[tokio::test]
+async fn a_listener_that_is_replaced_before_its_turn_leaves_the_call_to_its_successor() {
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        let signal = Signal::<u32>::builder().dispatch(mode).build();
+        signal.on(async |_| yield_once().await);
+        let listen = |log: &Log<u32>| {
+            let log = log.clone();
+            let listener = signal.listen().stage(1).key("swapped").replace();
+            listener.on_sync(move |n| log.push(*n)).unwrap()
+        };
+        let (before, after) = (Log::default(), Log::default());
+        let old = listen(&before);
+        let mut emission = Box::pin(signal.emit(1));
+        assert!(poll_once(&mut emission).is_none());
+        let new = listen(&after);
+        assert!(emission.await.is_ok());
+        assert_eq!((before.take(), after.take()), (vec![], vec![1]), "{mode}");
+        let calls = [&old, &new].map(|sub| sub.metadata().calls());
+        assert_eq!(calls, [0, 1], "{mode}");
+        assert_eq!(signal.stats().count(Outcome::Done), 2, "{mode}");
+    }
 }
