@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use fanfare::{Bus, Delivery, Dispatch, Emit, Kind, Outcome, Signal};
 
-use crate::support::{Log, poll_once, setups, yield_once};
+use crate::support::{Log, join, poll_once, setups, yield_once};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_are_exact_under_concurrent_emissions() {
@@ -194,18 +194,17 @@ fn counts_are_exact_while_listeners_come_and_go() {
     };
     let mut subs: Vec<_> = (0..10).map(&listen).collect();
     std::thread::scope(|scope| {
-        for _ in 0..EMITTERS {
-            scope.spawn(|| {
-                for n in 0..EMISSIONS {
-                    let emission = signal.emit(0);
-                    if n % 10 == 0 {
-                        drop(emission);
-                    } else {
-                        futures::executor::block_on(emission);
-                    }
+        let emit = || {
+            for n in 0..EMISSIONS {
+                let emission = signal.emit(0);
+                if n % 10 == 0 {
+                    drop(emission);
+                } else {
+                    futures::executor::block_on(emission);
                 }
-            });
-        }
+            }
+        };
+        let emitters: Vec<_> = (0..EMITTERS).map(|_| scope.spawn(emit)).collect();
         for n in 10..40 {
             subs.push(listen(n));
             subs[n - 10].remove();
@@ -213,6 +212,7 @@ fn counts_are_exact_while_listeners_come_and_go() {
             let _ = (signal.listeners(), signal.stats());
             std::thread::yield_now();
         }
+        join(emitters);
     });
     for (sub, counted) in subs.iter().zip(counted.iter()) {
         assert_eq!(sub.metadata().calls(), counted.load(Ordering::Relaxed));

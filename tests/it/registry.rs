@@ -324,26 +324,28 @@ async fn a_hot_swap_under_load_is_seen_as_one_or_the_other() {
 fn a_thousand_changes_against_a_thousand_readers_lose_nothing() {
     let signal = Signal::<u32>::new();
     std::thread::scope(|scope| {
+        let mut threads = Vec::new();
         for writer in 0..4 {
             let signal = signal.clone();
-            scope.spawn(move || {
+            threads.push(scope.spawn(move || {
                 for n in 0..250 {
                     let key = format!("{writer}-{n}");
                     signal.listen().key(key.clone()).on(async |_| {}).unwrap();
                     assert!(signal.contains_key(&key));
                     assert!(n % 2 == 0 || signal.remove(&key));
                 }
-            });
+            }));
         }
         for _ in 0..2 {
-            scope.spawn(|| {
+            threads.push(scope.spawn(|| {
                 for _ in 0..1_000 {
                     let keys = signal.keys();
                     assert!(keys.len() <= 1_000);
                     signal.contains_key("3-0");
                 }
-            });
+            }));
         }
+        crate::support::join(threads);
     });
     assert_eq!((signal.len(), signal.keys().len()), (500, 500));
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
+use std::thread::ScopedJoinHandle;
 
 use fanfare::{Dispatch, Event, Pool, Signal, SignalBuilder};
 use tracing::field::{Field, Visit};
@@ -216,5 +217,12 @@ struct Line<'a>(&'a mut String);
 impl Visit for Line<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+/// Joins the threads of a scope one by one: `ThreadSanitizer` sees a join, and does not see how a scope waits.
+pub(crate) fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>) {
+    for thread in threads {
+        thread.join().unwrap();
     }
 }

@@ -13,6 +13,8 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::config;
 
+use crate::support::join;
+
 /// An event that knows what had been removed when it was emitted.
 #[derive(Clone)]
 struct Stamped {
@@ -253,12 +255,13 @@ fn at_once(skew: i32, one: impl FnOnce() + Send, other: impl FnOnce()) {
         }
     };
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             ready(skew.max(0));
             one();
         });
         ready((-skew).max(0));
         other();
+        join(vec![thread]);
     });
 }
 
