@@ -50,10 +50,27 @@ SLOW_LOCK(MUTEX_LOCK)
 SLOW_LOCK(RWLOCK_READ)
 SLOW_LOCK(RWLOCK_WRITE)
 
-// `OnceLock` and `LazyLock`: whoever makes the value releases it, everybody else acquires it.
-void REAL(ONCE_CALL)(void *, bool, void *, void *);
-void WRAP(ONCE_CALL)(void *once, bool ignore_poisoning, void *make, void *vtable) {
-    REAL(ONCE_CALL)(once, ignore_poisoning, make, vtable);
+// `OnceLock` and `LazyLock`: the closure that makes the value (a `dyn FnMut`) releases it before the library publishes it,
+// everybody else acquires it.
+typedef void call(void *closure, void *state);
+typedef struct { void *drop; uintptr_t size, align; call *call_once, *call_mut; } Vtable;
+typedef struct { void *closure; const Vtable *vtable; void *once; } Making;
+
+static void make_once(void *making, void *state) {
+    Making *m = making;
+    m->vtable->call_once(m->closure, state);
+    __tsan_release(m->once);
+}
+
+static void make_mut(void *making, void *state) {
+    Making *m = making;
+    m->vtable->call_mut(m->closure, state);
+    __tsan_release(m->once);
+}
+
+void REAL(ONCE_CALL)(void *, bool, void *, const Vtable *);
+void WRAP(ONCE_CALL)(void *once, bool ignore_poisoning, void *closure, const Vtable *vtable) {
+    static const Vtable making = {0, sizeof(Making), _Alignof(Making), make_once, make_mut};
+    REAL(ONCE_CALL)(once, ignore_poisoning, &(Making){closure, vtable, once}, &making);
     __tsan_acquire(once);
-    __tsan_release(once);
 }
