@@ -48,8 +48,8 @@ impl Gauge {
     pub(crate) fn enter(&self) -> Inside {
         let now = self.0.0.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.1.fetch_max(now, Ordering::SeqCst);
-        self.0.2.fetch_add(1, Ordering::SeqCst);
-        Inside(self.clone())
+        let number = self.0.2.fetch_add(1, Ordering::SeqCst) + 1;
+        Inside(self.clone(), number)
     }
 
     pub(crate) fn now(&self) -> usize {
@@ -71,7 +71,14 @@ impl Gauge {
     }
 }
 
-pub(crate) struct Inside(Gauge);
+pub(crate) struct Inside(Gauge, usize);
+
+impl Inside {
+    /// Its place in the order of entry, from one. No two have the same.
+    pub(crate) fn number(&self) -> usize {
+        self.1
+    }
+}
 
 impl Drop for Inside {
     fn drop(&mut self) {

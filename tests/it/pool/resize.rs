@@ -28,8 +28,8 @@ async fn hold_across_resizes(mode: Dispatch) {
         .build();
     let inside = gauge.clone();
     signal.on(async move |_| {
-        let _inside = inside.enter();
-        let turn = inside.total();
+        let inside = inside.enter();
+        let turn = inside.number();
         let mut gate = gate.clone();
         gate.wait_for(|open| *open >= turn)
             .await
