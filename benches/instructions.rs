@@ -40,6 +40,14 @@ const CASES: &[Case] = &[
             .build();
         run(&with(10, signal, on), n);
     }),
+    ("parallel-10", |n| {
+        let signal = Signal::builder().dispatch(Dispatch::Parallel).build();
+        let signal = with(10, signal, on);
+        // The tasks need a runtime, which is counted along. It has one thread, and goes the same way each time.
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime");
+        runtime.block_on(emit(&signal, n));
+    }),
     ("bus-1", |n| {
         let bus = Bus::new();
         on(&bus.signal());
@@ -117,11 +125,13 @@ fn yields(signal: &Signal<u64>) {
 }
 
 fn run(signal: &Signal<u64>, emissions: u64) {
-    drive(async {
-        for event in 0..emissions {
-            drop(black_box(signal.emit(black_box(event)).await));
-        }
-    });
+    drive(emit(signal, emissions));
+}
+
+async fn emit(signal: &Signal<u64>, emissions: u64) {
+    for event in 0..emissions {
+        drop(black_box(signal.emit(black_box(event)).await));
+    }
 }
 
 /// Polls until it is ready: no runtime is counted along.

@@ -326,17 +326,11 @@ impl<E: Event> State<'_, E> {
                 self.tally.done(1);
                 self.stopped |= stop;
             }
-            Finished::NotDone {
-                index,
-                entry,
-                cause,
-                duration,
-                called,
-            } => {
-                if !called {
-                    entry.record().not_called();
+            Finished::NotDone(not) => {
+                if !not.called {
+                    not.entry.record().not_called();
                 }
-                self.not_done(index, &entry, cause, duration);
+                self.not_done(not.index, &not.entry, not.cause, not.duration);
             }
         }
     }

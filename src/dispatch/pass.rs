@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use super::emission::State;
-use super::running::{Finished, Occupancy, Place, Running, end_panicked};
+use super::running::{Finished, Occupancy, Place, Running, Whose, end_panicked};
 use crate::clock;
 use crate::context::{Calls, Frame, Outer, PlaceCell};
 use crate::event::Event;
@@ -93,11 +93,10 @@ impl<E: Event> State<'_, E> {
                     self.settle(finished);
                 }
                 _ => {
-                    let entry = Arc::clone(&self.snapshot().entries[place]);
+                    let entry = &self.snapshot().entries[place];
                     own.as_mut().keep(Running {
                         index: place,
-                        occupancy: Some(Occupancy::of(&entry, None)),
-                        entry,
+                        whose: Whose::Marked(Occupancy::of(entry, None)),
                         started: Some(clock::now()),
                         taking: None,
                     });

@@ -52,14 +52,17 @@ pub(super) enum Finished<E> {
         /// No listener that has not started is to be called.
         stop: bool,
     },
-    NotDone {
-        index: usize,
-        entry: Arc<dyn Entry<E>>,
-        cause: Cause,
-        duration: Option<Duration>,
-        /// The listener was called.
-        called: bool,
-    },
+    NotDone(Box<NotDone<E>>),
+}
+
+/// What came of a call that did not succeed, apart from what is moved for each that does.
+pub(super) struct NotDone<E> {
+    pub(super) index: usize,
+    pub(super) entry: Arc<dyn Entry<E>>,
+    pub(super) cause: Cause,
+    pub(super) duration: Option<Duration>,
+    /// The listener was called.
+    pub(super) called: bool,
 }
 
 impl<E> Finished<E> {
@@ -76,48 +79,63 @@ impl<E> Finished<E> {
             Step::Pending | Step::NotPlain | Step::Refused(_) => {
                 unreachable!("the call has not finished")
             }
-            Step::Not(cause) => Self::NotDone {
+            Step::Not(cause) => Self::NotDone(Box::new(NotDone {
                 index,
                 entry: Arc::clone(entry),
                 cause: *cause,
                 duration: started.map(|since| clock::now().saturating_duration_since(since)),
                 called: true,
-            },
+            })),
         }
     }
 
     /// The listener was not called.
     pub(super) fn not_called(index: usize, entry: &Arc<dyn Entry<E>>, cause: Cause) -> Self {
-        Self::NotDone {
+        Self::NotDone(Box::new(NotDone {
             index,
             entry: Arc::clone(entry),
             cause,
             duration: None,
             called: false,
-        }
+        }))
     }
 }
 
 /// A call that has been started and has not finished; its future is in the slot beside it.
 pub(super) struct Running<E> {
     pub(super) index: usize,
-    pub(super) entry: Arc<dyn Entry<E>>,
-    /// Absent for a blocking listener: its thread has the mark and the permit until it returns.
-    pub(super) occupancy: Option<Occupancy<E>>,
+    pub(super) whose: Whose<E>,
     pub(super) started: Option<Instant>,
     pub(super) taking: Option<Acquire>,
 }
 
+/// The listener of a call that runs.
+pub(super) enum Whose<E> {
+    Marked(Occupancy<E>),
+    /// A blocking one: its thread has the mark and the permit until it returns.
+    OnThread(Arc<dyn Entry<E>>),
+}
+
 impl<E> Running<E> {
+    fn entry(&self) -> &Arc<dyn Entry<E>> {
+        match &self.whose {
+            Whose::Marked(occupancy) => &occupancy.entry,
+            Whose::OnThread(entry) => entry,
+        }
+    }
+
     fn lease(&self) -> Option<&Arc<Lease>> {
-        self.occupancy.as_ref()?.lease.as_ref()
+        match &self.whose {
+            Whose::Marked(occupancy) => occupancy.lease.as_ref(),
+            Whose::OnThread(_) => None,
+        }
     }
 
     /// The frame of this call, in place of the emission's own.
     fn frame<'a>(&'a self, base: &Frame<'a>) -> Frame<'a> {
         Frame {
-            marked: self.occupancy.is_some(),
-            ..frame(self.entry.record(), self.lease(), base)
+            marked: matches!(self.whose, Whose::Marked(_)),
+            ..frame(self.entry().record(), self.lease(), base)
         }
     }
 }
@@ -199,7 +217,7 @@ impl<E> Place<E> {
         let running = this.running.take()?;
         let dropped = within(|outer| {
             let base = Frame {
-                calls: running.entry.record(),
+                calls: running.entry().record(),
                 place: 0.into(),
                 lease: None,
                 version: 0,
@@ -213,11 +231,11 @@ impl<E> Place<E> {
         if let Some(message) = dropped {
             // A call that is dropped has been reported as cancelled already, so a panic in the drop of its future can only be counted.
             let cause = Cause::Panicked(message);
-            running.entry.record().not_done(&cause);
-            let listener = running.entry.record().identity();
+            running.entry().record().not_done(&cause);
+            let listener = running.entry().record().identity();
             tracing::error!(%listener, %cause, "a cancelled listener panicked while it was dropped");
         }
-        Some((running.index, Arc::clone(&running.entry)))
+        Some((running.index, Arc::clone(running.entry())))
     }
 }
 
@@ -264,7 +282,7 @@ impl<E: Event> Place<E> {
         });
         let pending = matches!(step, Step::Pending);
         if let Some((core, since)) = since {
-            core.notice_poll(running.entry.record(), since, Nth::Later);
+            core.notice_poll(running.entry().record(), since, Nth::Later);
         }
         if pending {
             if let Some(lease) = running.lease() {
@@ -274,7 +292,7 @@ impl<E: Event> Place<E> {
         }
         let running = this.running.take().expect("looked at above");
         let (index, started) = (running.index, running.started);
-        Poll::Ready(Finished::called(index, &running.entry, step, started))
+        Poll::Ready(Finished::called(index, running.entry(), step, started))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use super::options::Timing;
-use super::running::{Finished, Occupancy, Running, end_panicked, frame, poll_slot};
+use super::running::{Finished, Occupancy, Running, Whose, end_panicked, frame, poll_slot};
 use super::{Core, blocking};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease};
@@ -96,8 +96,7 @@ impl<E: Event> Start<'_, E> {
         }
         Started::Suspended(Running {
             index: self.index,
-            entry: Arc::clone(entry),
-            occupancy: Some(occupancy),
+            whose: Whose::Marked(occupancy),
             started: started.or_else(|| Some(clock::now())),
             taking,
         })
@@ -133,8 +132,7 @@ impl<E: Event> Start<'_, E> {
         match slot.start(thread, Some(cx)) {
             Step::Pending => Started::Suspended(Running {
                 index: self.index,
-                entry: Arc::clone(entry),
-                occupancy: None,
+                whose: Whose::OnThread(Arc::clone(entry)),
                 started: started.or_else(|| Some(clock::now())),
                 taking: None,
             }),
