@@ -245,3 +245,28 @@ fn a_blocking_listener_without_a_runtime_is_rejected_and_its_once_is_kept() {
     assert!(!once.is_removed());
     assert_eq!(once.metadata().running(), 0);
 }
+
+#[tokio::test]
+async fn a_recursion_from_thread_to_thread_ends_at_the_limit() {
+    for mode in MODES {
+        let signal = Signal::<u32>::builder()
+            .dispatch(mode)
+            .recursion_limit(3)
+            .on_failure(|_| {})
+            .build();
+        let inner = signal.downgrade();
+        let runtime = tokio::runtime::Handle::current();
+        let reports = Log::default();
+        let sink = reports.clone();
+        signal.on_blocking(move |n| {
+            // A listener that is not held to the limit ends all the same.
+            if n < 10 {
+                let signal = inner.upgrade().unwrap();
+                let report = runtime.block_on(signal.emit(n + 1));
+                sink.push((n, report.count(Outcome::Rejected)));
+            }
+        });
+        assert!(signal.emit(1).await.is_ok(), "{mode}");
+        assert_eq!(reports.take(), [(3, 1), (2, 0), (1, 0)], "{mode}");
+    }
+}
