@@ -179,6 +179,24 @@ async fn a_shutdown_from_inside_a_listener_does_not_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_from_a_task_does_not_wait_for_the_listener_that_waits_for_the_task() {
+    for mode in MODES {
+        let outer = Signal::<u32>::new();
+        let inner = Signal::<u32>::builder().dispatch(mode).build();
+        let closed = outer.downgrade();
+        inner.on(async move |_| {
+            let started = Instant::now();
+            let left = closed.upgrade().unwrap().shutdown(100 * SECOND).await;
+            assert!(left.is_clean(), "{left}");
+            assert_eq!(started.elapsed(), Duration::ZERO);
+        });
+        outer.on(async move |n| assert!(inner.emit(n).await.is_ok()));
+        assert!(outer.emit(1).await.is_ok(), "{mode}");
+        assert!(outer.is_closed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_emission_on_a_closed_bus_calls_nobody_and_says_so() {
     for mode in MODES {
         let bus = Bus::builder().dispatch(mode).build();
