@@ -1,14 +1,14 @@
 //! Defects that were found, each with the behaviour that it broke.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use fanfare::{Dispatch, Outcome, Pool, Report, Signal, WhenFull};
 use futures::FutureExt as _;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::Ledger;
+use crate::support::{Ledger, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -241,4 +241,49 @@ async fn an_emission_by_way_of_a_signal_without_a_pool_finds_the_permit_of_the_l
     });
     assert!(outer.emit(1).await.is_ok());
     assert_eq!((pool.in_use(), pool.rejections()), (0, 0));
+}
+
+/// A sync listener cannot await. One that blocks its thread on a wait for the signal it is called by is in the middle of a poll, and the end of another's poll is all it waits for.
+#[test]
+fn who_blocks_on_removed_or_shutdown_inside_a_poll_sees_the_other_poll_end() {
+    for (in_runtime, shut_down) in [(false, false), (true, false), (true, true)] {
+        let signal = Signal::<u32>::new();
+        let (own, victim) = (signal.downgrade(), signal.on(async |_| {}));
+        let (starts, started) = mpsc::channel();
+        let (go, gate) = mpsc::channel();
+        let gate = Mutex::new(gate);
+        signal.on_sync(move |n| {
+            if *n == 1 {
+                starts.send(()).unwrap();
+                return gate.lock().unwrap().recv().unwrap();
+            }
+            let own = own.upgrade().unwrap();
+            let mut wait = if shut_down {
+                async { assert!(own.shutdown(60 * SECOND).await.is_clean()) }.boxed()
+            } else {
+                assert!(victim.remove());
+                victim.removed().boxed()
+            };
+            assert!(poll_once(&mut wait).is_none());
+            go.send(()).unwrap();
+            futures::executor::block_on(wait);
+        });
+        let emits = signal.clone();
+        let other = std::thread::spawn(move || emits.emit(1).now_or_never().unwrap());
+        started.recv().unwrap();
+        let (ends, ended) = mpsc::channel();
+        let blocks = std::thread::spawn(move || {
+            let report = if in_runtime {
+                runtime().block_on(signal.emit(2))
+            } else {
+                signal.emit(2).now_or_never().unwrap()
+            };
+            ends.send(report.delivered()).unwrap();
+        });
+        // No test waits for this long: it makes a hang a failure.
+        let delivered = ended.recv_timeout(60 * SECOND);
+        assert_eq!(delivered, Ok(2), "{in_runtime}, {shut_down}");
+        blocks.join().unwrap();
+        assert_eq!(other.join().unwrap().delivered(), 2);
+    }
 }
