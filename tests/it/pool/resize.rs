@@ -6,7 +6,7 @@ use fanfare::{Dispatch, Pool, Signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::support::{Gauge, MODES, OVERLAPPING, settle};
+use crate::support::{Gauge, Log, MODES, OVERLAPPING, settle};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_a_thousand_waiters_the_bound_holds_across_resizes() {
@@ -139,4 +139,35 @@ async fn a_debt_is_forgiven_by_growing_again() {
     assert_eq!((gauge.peak(), pool.in_use(), pool.size()), (4, 0, 4));
     assert_eq!(pool.resize(0).unwrap_err().option(), "pool");
     assert_eq!(pool.size(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn growing_while_permits_are_owed_sends_nobody_to_the_end_of_the_queue() {
+    let pool = Pool::new(4);
+    let signal = Signal::<u32>::builder()
+        .dispatch(Dispatch::Concurrent)
+        .pool(pool.clone())
+        .build();
+    let started = Log::default();
+    let log = started.clone();
+    signal.on(async move |n| {
+        log.push(n);
+        tokio::time::sleep(Duration::from_secs(n.into())).await;
+    });
+    let emissions: Vec<_> = (1..=6)
+        .map(|n| {
+            let signal = signal.clone();
+            tokio::spawn(async move { signal.emit(n).await.delivered() })
+        })
+        .collect();
+    settle().await;
+    assert_eq!((pool.in_use(), pool.waiting()), (4, 2));
+    for size in [2, 3] {
+        pool.resize(size).unwrap();
+        settle().await;
+    }
+    for emission in emissions {
+        assert_eq!(emission.await.unwrap(), 1);
+    }
+    assert_eq!(started.take(), [1, 2, 3, 4, 5, 6]);
 }
