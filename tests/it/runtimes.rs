@@ -239,6 +239,36 @@ fn tasks_of_an_emission_whose_runtime_ends_are_cancelled_in_its_report() {
 }
 
 #[test]
+fn a_detached_emission_whose_runtime_ends_is_counted_for_each_of_its_listeners() {
+    for polled in [false, true] {
+        let runtime = current_thread();
+        let signal = Signal::<u32>::builder()
+            .runtime(runtime.handle().clone())
+            .build();
+        let called = Gauge::default();
+        for _ in 0..3 {
+            let called = called.clone();
+            signal.on(async move |_| {
+                drop(called.enter());
+                std::future::pending::<()>().await;
+            });
+        }
+        signal.emit_detached(1).unwrap();
+        if polled {
+            runtime.block_on(settle());
+        }
+        drop(runtime);
+        assert_eq!(called.total(), if polled { 3 } else { 0 });
+        assert_eq!(signal.stats().count(Outcome::Cancelled), 3, "{polled}");
+        let counts = signal
+            .listeners()
+            .into_iter()
+            .map(|listener| listener.calls());
+        assert_eq!(counts.sum::<u64>(), called.total() as u64);
+    }
+}
+
+#[test]
 fn a_shutdown_delivers_what_was_buffered_outside_a_runtime() {
     let signal = Signal::<u32>::new();
     let gauge = Gauge::default();
