@@ -339,3 +339,25 @@ async fn a_listener_that_is_replaced_before_its_turn_leaves_the_call_to_its_succ
         assert_eq!(signal.stats().count(Outcome::Done), 2, "{mode}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_takes_long_is_noted_as_called_by_its_later_polls() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let signal = Signal::<u32>::new();
+    let sub = signal.on(async |_| {
+        for _ in 0..100 {
+            tokio::time::sleep(SECOND).await;
+        }
+    });
+    let ago = || {
+        let called = sub.metadata().last_called().unwrap();
+        SystemTime::now().duration_since(called).unwrap_or_default()
+    };
+    let mut emission = Box::pin(signal.emit(1));
+    assert!(poll_once(&mut emission).is_none());
+    assert!(ago() < 50 * SECOND);
+    let not_yet = tokio::time::timeout(99 * SECOND, &mut emission).await;
+    assert!(not_yet.is_err());
+    // One poll in 31 notes the time, and there was one a second.
+    assert!(ago() < 50 * SECOND, "{:?}", ago());
+}
