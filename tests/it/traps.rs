@@ -244,3 +244,22 @@ async fn a_poll_of_an_emission_polls_each_of_its_listeners_once() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn removed_in_a_task_does_not_wait_for_the_listener_that_waits_for_the_task() {
+    for mode in MODES {
+        let outer = Signal::<u32>::new();
+        let inner = Signal::<u32>::builder().dispatch(mode).build();
+        let own: Arc<Mutex<Option<fanfare::Subscription>>> = Arc::default();
+        let taken = Arc::clone(&own);
+        inner.on(async move |_| {
+            let sub = taken.lock().unwrap().take().unwrap();
+            assert!(sub.remove());
+            sub.removed().await;
+        });
+        let sub = outer.on(async move |n| assert!(inner.emit(n).await.is_ok()));
+        *own.lock().unwrap() = Some(sub);
+        let emission = tokio::time::timeout(Duration::from_secs(60), outer.emit(1));
+        assert!(emission.await.is_ok_and(|report| report.is_ok()), "{mode}");
+    }
+}

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fanfare::{Bus, DeadEvents, Dispatch, Signal};
+use fanfare::{Bus, DeadEvents, Dispatch, Pool, Signal};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
@@ -269,18 +269,24 @@ async fn a_listener_whose_polls_are_regularly_long_is_warned_of() {
 
 #[tokio::test(start_paused = true)]
 async fn polls_that_are_long_now_and_then_are_no_reason_to_warn() {
-    let (capture, _guard) = Capture::start();
-    let signal = Signal::<u32>::new();
-    signal.on(async |n| {
-        // Some polls are preempted, several in a row even: more than one sample in 31 would see is rare.
-        if n % 400 < 80 {
-            busy(Duration::from_millis(50)).await;
+    let pooled = || {
+        Signal::builder()
+            .dispatch(Dispatch::Concurrent)
+            .pool(Pool::new(1))
+    };
+    for signal in [Signal::<u32>::new(), pooled().build()] {
+        let (capture, _guard) = Capture::start();
+        signal.on(async |n| {
+            // Some polls are preempted, several in a row even: more than one sample in 31 would see is rare.
+            if n % 400 < 80 {
+                busy(Duration::from_millis(50)).await;
+            }
+        });
+        for n in 0..4_000 {
+            assert!(signal.emit(n).await.is_ok());
         }
-    });
-    for n in 0..4_000 {
-        assert!(signal.emit(n).await.is_ok());
+        assert_eq!(capture.take().len(), 0);
     }
-    assert_eq!(capture.take().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]

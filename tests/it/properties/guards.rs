@@ -388,3 +388,31 @@ async fn a_sync_listener_that_polls_an_emission_of_its_own_is_held_to_the_recurs
         signal.clear();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn emissions_that_cancelled_listeners_make_as_they_are_dropped_are_held_to_the_recursion_limit()
+ {
+    /// Emits when it is dropped, and gives up what suspends.
+    struct Emits(Signal<u32>, u32);
+    impl Drop for Emits {
+        fn drop(&mut self) {
+            if self.1 < 10 {
+                let _ = self.0.emit(self.1 + 1).now_or_never();
+            }
+        }
+    }
+    for mode in [Dispatch::Concurrent, Dispatch::Sequential] {
+        let builder = Signal::<u32>::builder().dispatch(mode);
+        let signal = builder.recursion_limit(3).build();
+        let (own, calls) = (signal.clone(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&calls);
+        signal.on(async move |n| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _emits = Emits(own.clone(), n);
+            std::future::pending::<()>().await;
+        });
+        assert!(signal.emit(1).now_or_never().is_none());
+        assert_eq!(calls.load(Ordering::Relaxed), 3, "{mode}");
+        signal.clear();
+    }
+}
