@@ -102,3 +102,17 @@ impl Drop for Waiting<'_> {
         self.load.waited.fetch_add(nanos(waited), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_in_the_middle_of_a_give_is_zero_and_not_below() {
+        let load = Load::new(clock::now());
+        load.held.store(0_u64.wrapping_sub(7), Ordering::Relaxed);
+        assert_eq!(load.busy_time(), Duration::ZERO);
+        load.held.store(7, Ordering::Relaxed);
+        assert_eq!(load.busy_time(), Duration::from_nanos(7));
+    }
+}

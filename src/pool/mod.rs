@@ -174,10 +174,10 @@ impl Pool {
         }
     }
 
-    /// The permit that was acquired, unless it is owed. Whoever gives one back looks at the debt first, and a shrink may come between that look and the
-    /// return; so those who acquire look too, and none runs beyond the new size.
+    /// The permit that was acquired, unless one is owed: those that were idle when the pool shrank are taken here, and so are those that came back as it did, whose
+    /// holders had looked at the debt before. None runs beyond the new size.
     fn keep(&self, permit: OwnedSemaphorePermit) -> Option<Permit> {
-        if self.0.limit.pay_debt() {
+        if self.0.limit.pay_debt() && !cfg!(fanfare_plant = "debt-forgotten") {
             permit.forget();
             return None;
         }

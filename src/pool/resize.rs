@@ -9,7 +9,7 @@ use crate::sync::{AtomicUsize, Mutex, Ordering, Semaphore};
 /// How many permits there should be, and how many of those that are out must not come back.
 pub(super) struct Limit {
     size: AtomicUsize,
-    /// A semaphore can only forget permits that are idle. The rest of a shrink is owed by those who hold one: on the way back they pay.
+    /// A semaphore can only forget permits that are idle. So a shrink is owed, and paid by whoever takes a permit or gives one back next.
     debt: AtomicUsize,
     capacity: Mutex<Capacity>,
 }
@@ -53,22 +53,8 @@ impl Limit {
         self.size.store(size, Ordering::Relaxed);
         if size < old {
             self.debt.fetch_add(old - size, Ordering::AcqRel);
-            self.collect(semaphore);
         } else {
             semaphore.add_permits(size - old - self.cancel_debt(size - old));
-        }
-    }
-
-    /// Pays the debt with permits that are idle.
-    fn collect(&self, semaphore: &Semaphore) {
-        while self.pay_debt() {
-            if semaphore.forget_permits(1) == 0 && !cfg!(fanfare_plant = "debt-forgotten") {
-                // None is idle. Whoever gives one back after this line sees the debt.
-                self.debt.fetch_add(1, Ordering::AcqRel);
-                if semaphore.available_permits() == 0 {
-                    return;
-                }
-            }
         }
     }
 

@@ -60,15 +60,10 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
         if timeout(limit, drained(&signals)).await.is_ok() {
             return Shutdown::default();
         }
-        let left = Shutdown {
-            unfinished: signals
-                .iter()
-                .flat_map(|signal| signal.metadata())
-                .filter(|listener| listener.running > 0)
-                .map(Unfinished)
-                .collect(),
-            undelivered: signals.iter().filter_map(drop_pending).collect(),
-        };
+        let mut left = Shutdown::default();
+        for signal in &signals {
+            left.add(signal);
+        }
         for signal in &signals {
             signal.core().drained.fire();
         }
@@ -98,15 +93,7 @@ async fn drained(signals: &[Arc<dyn AnySignal>]) {
     }
 }
 
-fn drop_pending(signal: &Arc<dyn AnySignal>) -> Option<Undelivered> {
-    let events = signal.drop_pending();
-    (events > 0).then(|| Undelivered {
-        signal: Arc::clone(&signal.core().name),
-        events,
-    })
-}
-
-/// What a shutdown left undone: the listeners that ran when its limit was over, and the events that had not been delivered.
+/// What a shutdown left undone: the listeners that ran when its limit was over, the events that had not been delivered, and the emissions that waited.
 ///
 /// [`Signal::shutdown`] has an example.
 #[derive(Clone, Debug, Default)]
@@ -114,12 +101,31 @@ fn drop_pending(signal: &Arc<dyn AnySignal>) -> Option<Undelivered> {
 pub struct Shutdown {
     unfinished: Vec<Unfinished>,
     undelivered: Vec<Undelivered>,
+    waiting: Vec<Arc<str>>,
 }
 
 impl Shutdown {
+    /// Adds what is left of a signal, and drops what is in its buffer.
+    fn add(&mut self, signal: &Arc<dyn AnySignal>) {
+        let name = || Arc::clone(&signal.core().name);
+        let listeners = signal.metadata().into_iter();
+        let running = listeners.filter(|listener| listener.running > 0);
+        let known = self.unfinished.len();
+        self.unfinished.extend(running.map(Unfinished));
+        let events = signal.drop_pending();
+        if events > 0 {
+            self.undelivered.push(Undelivered {
+                signal: name(),
+                events,
+            });
+        } else if self.unfinished.len() == known && !signal.is_drained() {
+            self.waiting.push(name());
+        }
+    }
+
     /// Whether everything was done within the limit. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn is_clean(&self) -> bool {
-        self.unfinished.is_empty() && self.undelivered.is_empty()
+        self.unfinished.is_empty() && self.undelivered.is_empty() && self.waiting.is_empty()
     }
 
     /// The listeners that were running at the limit. They have been cancelled, but for blocking ones. See [`Signal::shutdown`](crate::Signal::shutdown).
@@ -130,6 +136,12 @@ impl Shutdown {
     /// The events that were in a buffer at the limit. They have been dropped; `on_dropped` has seen each. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn undelivered(&self) -> &[Undelivered] {
         &self.undelivered
+    }
+
+    /// The names of the signals that had no listener running and no event in the buffer at the limit, and emissions all the same: those waited for a permit, or had not
+    /// been polled yet. They have been cancelled. See [`Signal::shutdown`](crate::Signal::shutdown).
+    pub fn waiting(&self) -> impl Iterator<Item = &str> {
+        self.waiting.iter().map(|signal| &**signal)
     }
 }
 
@@ -155,6 +167,10 @@ impl fmt::Display for Shutdown {
                 "{separator}{} undelivered of `{}`",
                 left.events, left.signal
             )?;
+            separator = "; ";
+        }
+        for signal in &self.waiting {
+            write!(f, "{separator}emissions of `{signal}` that waited")?;
             separator = "; ";
         }
         Ok(())

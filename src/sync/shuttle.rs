@@ -55,19 +55,9 @@ impl Semaphore {
         Self(Arc::new(tokio::sync::Semaphore::new(permits)))
     }
 
-    pub(crate) fn available_permits(&self) -> usize {
-        step();
-        self.0.available_permits()
-    }
-
     pub(crate) fn add_permits(&self, permits: usize) {
         step();
         self.0.add_permits(permits);
-    }
-
-    pub(crate) fn forget_permits(&self, permits: usize) -> usize {
-        step();
-        self.0.forget_permits(permits)
     }
 
     pub(crate) fn close(&self) {

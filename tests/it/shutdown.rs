@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use fanfare::{Bus, DropReason, Outcome, Signal};
+use fanfare::{Bus, DropReason, Outcome, Pool, Signal};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -193,6 +193,42 @@ async fn a_shutdown_from_a_task_does_not_wait_for_the_listener_that_waits_for_th
         outer.on(async move |n| assert!(inner.emit(n).await.is_ok()));
         assert!(outer.emit(1).await.is_ok(), "{mode}");
         assert!(outer.is_closed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn emissions_that_wait_at_the_deadline_are_named_and_cancelled() {
+    for mode in MODES {
+        let pool = Pool::new(1);
+        let holds = Signal::<u32>::builder().pool(pool.clone()).build();
+        holds.on(async |_| sleep(100 * SECOND).await);
+        holds.emit_detached(1).unwrap();
+        settle().await;
+        let builder = Signal::<u32>::builder().name("orders").dispatch(mode);
+        let signal = builder.pool(pool).build();
+        let called = Gauge::default();
+        let count = called.clone();
+        signal.on(async move |_| drop(count.enter()));
+        signal.emit_detached(1).unwrap();
+        settle().await;
+        let left = signal.shutdown(SECOND).await;
+        assert!(!left.is_clean(), "{mode}");
+        assert_eq!(left.waiting().collect::<Vec<_>>(), ["orders"], "{mode}");
+        assert_eq!(left.to_string(), "left: emissions of `orders` that waited");
+        let cancelled = signal.stats().count(Outcome::Cancelled);
+        assert_eq!((cancelled, called.total()), (1, 0), "{mode}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emission_that_is_first_polled_after_the_deadline_is_named_and_cancelled() {
+    for mode in MODES {
+        let signal = Signal::<u32>::builder().dispatch(mode).build();
+        signal.on(async |_| std::future::pending::<()>().await);
+        signal.emit_detached(1).unwrap();
+        let left = signal.shutdown(Duration::ZERO).await;
+        assert_eq!(left.waiting().count(), 1, "{mode}");
+        assert_eq!(signal.stats().count(Outcome::Cancelled), 1, "{mode}");
     }
 }
 
