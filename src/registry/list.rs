@@ -338,13 +338,6 @@ impl<'a, E> Change<'a, E> {
     }
 }
 
-impl<E> Drop for Registry<E> {
-    /// The signal is gone: whoever waits for one of its listeners to be removed waits only for the calls that run.
-    fn drop(&mut self) {
-        self.home.quiet.notify_waiters();
-    }
-}
-
 impl<E: Event> Host for Registry<E> {
     fn remove(&self, record: &Record) -> bool {
         Self::remove(self, record)

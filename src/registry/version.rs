@@ -27,7 +27,7 @@ impl<E> Version<E> {
 }
 
 impl<E> Drop for Version<E> {
-    /// It is not the newest any more, and the last who had it in hand has let go.
+    /// It is not the newest any more, or the signal is gone, and the last who had it in hand has let go: whoever waits for a removal looks again.
     fn drop(&mut self) {
         self.quiet.notify_waiters();
     }

@@ -3,7 +3,7 @@
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -262,4 +262,43 @@ async fn removed_in_a_task_does_not_wait_for_the_listener_that_waits_for_the_tas
         let emission = tokio::time::timeout(Duration::from_secs(60), outer.emit(1));
         assert!(emission.await.is_ok_and(|report| report.is_ok()), "{mode}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_removal_is_woken_as_the_signal_is_dropped() {
+    let signal = Signal::<u32>::new();
+    let sub = signal.on(async |_| {});
+    let mut removed = Box::pin(sub.removed());
+    assert!(poll_once(&mut removed).is_none());
+    let waits = tokio::time::timeout(Duration::from_secs(60), removed);
+    let (woken, ()) = tokio::join!(waits, async { drop(signal) });
+    assert!(woken.is_ok());
+}
+
+#[test]
+fn who_waits_for_a_removal_is_woken_as_a_poll_in_another_thread_ends() {
+    let signal = Signal::<u32>::new();
+    let (starts, started) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    let gate = Mutex::new(gate);
+    let sub = signal.on_sync(move |_| {
+        starts.send(()).unwrap();
+        gate.lock().unwrap().recv().unwrap()
+    });
+    let emits = signal.clone();
+    let emission = std::thread::spawn(move || poll_once(&mut Box::pin(emits.emit(1))).unwrap());
+    started.recv().unwrap();
+    assert!(sub.remove());
+    let (ends, ended) = mpsc::channel();
+    let waits = std::thread::spawn(move || {
+        let mut removed = Box::pin(sub.removed());
+        assert!(poll_once(&mut removed).is_none());
+        go.send(()).unwrap();
+        futures::executor::block_on(removed);
+        ends.send(()).unwrap();
+    });
+    // No test waits for this long: it makes a hang a failure.
+    assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(()));
+    waits.join().unwrap();
+    assert_eq!(emission.join().unwrap().delivered(), 1);
 }
