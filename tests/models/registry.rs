@@ -43,30 +43,38 @@ fn no_task_runs_after_removed() {
     check(|| removal(signals()[1].clone()));
 }
 
+async fn replacement(signal: Signal<u32>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let add = |signal: &Signal<u32>| {
+        let calls = Arc::clone(&calls);
+        let listen = signal.listen().key("one").replace();
+        listen.on(async move |_| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            yield_now().await;
+        })
+    };
+    let first = add(&signal).unwrap();
+    let emitters = [1, 2].map(|n| {
+        let signal = signal.clone();
+        task(async move { assert_eq!(signal.emit(n).await.delivered(), 1) })
+    });
+    yield_now().await;
+    let _second = add(&signal).unwrap();
+    first.removed().await;
+    beside(emitters).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
 #[test]
 fn a_listener_that_is_replaced_or_its_successor_is_called_once() {
-    check(|| async {
-        let signal = Signal::<u32>::new();
-        let calls = Arc::new(AtomicUsize::new(0));
-        let add = |signal: &Signal<u32>| {
-            let calls = Arc::clone(&calls);
-            let listen = signal.listen().key("one").replace();
-            listen.on(async move |_| {
-                calls.fetch_add(1, Ordering::SeqCst);
-                yield_now().await;
-            })
-        };
-        let first = add(&signal).unwrap();
-        let emitters = [1, 2].map(|n| {
-            let signal = signal.clone();
-            task(async move { assert_eq!(signal.emit(n).await.delivered(), 1) })
-        });
-        yield_now().await;
-        let _second = add(&signal).unwrap();
-        first.removed().await;
-        beside(emitters).await;
-        assert_eq!(calls.load(Ordering::SeqCst), 2);
-    });
+    check(|| replacement(Signal::new()));
+}
+
+/// Where the emission looks at the listener twice, and the replacement may come between.
+#[test]
+fn a_listener_that_is_replaced_or_its_successor_is_called_once_with_a_pool() {
+    let concurrent = || Signal::builder().dispatch(Dispatch::Concurrent);
+    check(move || replacement(concurrent().pool(Pool::new(2)).build()));
 }
 
 /// The listener that is removed comes second, in a poll after the first of its emission.
