@@ -283,7 +283,7 @@ fn who_waits_for_a_removal_is_woken_as_a_poll_in_another_thread_ends() {
     let gate = Mutex::new(gate);
     let sub = signal.on_sync(move |_| {
         starts.send(()).unwrap();
-        gate.lock().unwrap().recv().unwrap()
+        gate.lock().unwrap().recv().unwrap();
     });
     let emits = signal.clone();
     let emission = std::thread::spawn(move || poll_once(&mut Box::pin(emits.emit(1))).unwrap());
