@@ -9,12 +9,12 @@ use pin_project_lite::pin_project;
 use tracing::{Instrument as _, Span};
 
 use super::Core;
-use super::running::{Finished, NotDone, Place};
+use super::running::{Finished, Place};
 use super::start::Start;
 use crate::clock;
 use crate::context::{Frame, Link, Outer};
 use crate::event::Event;
-use crate::listener::Payload;
+use crate::listener::{Payload, Step};
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Registry};
@@ -178,16 +178,11 @@ impl<E: Event> Tasks<E> {
         let task = &mut self.started[place.expect("every task of the set is in the list")];
         task.ended = true;
         let finished = finished.unwrap_or_else(|error| {
-            Finished::NotDone(Box::new(NotDone {
-                index: task.index,
-                entry: Arc::clone(&task.entry),
-                cause: match error.try_into_panic() {
-                    Ok(payload) => Cause::Panicked(message(payload)),
-                    Err(_) => Cause::Cancelled(Cancellation::RuntimeEnded),
-                },
-                duration: None,
-                called: true,
-            }))
+            let cause = match error.try_into_panic() {
+                Ok(payload) => Cause::Panicked(message(payload)),
+                Err(_) => Cause::Cancelled(Cancellation::RuntimeEnded),
+            };
+            Finished::called(task.index, &task.entry, Step::not(cause), None)
         });
         if self.set.is_empty() {
             self.started.clear();
