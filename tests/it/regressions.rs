@@ -8,13 +8,9 @@ use fanfare::{Dispatch, Outcome, Pool, Report, Signal, WhenFull};
 use futures::FutureExt as _;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Ledger, poll_once};
+use crate::support::{Ledger, on_pool, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn on_pool(mode: Dispatch, pool: &Pool) -> Signal<u32> {
-    Signal::builder().pool(pool.clone()).dispatch(mode).build()
-}
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()

@@ -86,6 +86,11 @@ impl Drop for Inside {
     }
 }
 
+/// A signal of this mode on that pool.
+pub(crate) fn on_pool<E: Event>(mode: Dispatch, pool: &Pool) -> Signal<E> {
+    Signal::builder().pool(pool.clone()).dispatch(mode).build()
+}
+
 /// A list that listeners write to.
 #[derive(Clone, Debug)]
 pub(crate) struct Log<T>(Arc<Mutex<Vec<T>>>);

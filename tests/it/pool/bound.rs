@@ -6,7 +6,7 @@ use fanfare::{Dispatch, Outcome, Pool, Signal};
 use futures::future::join_all;
 use tokio::time::sleep;
 
-use crate::support::{Gauge, MODES, OVERLAPPING, poll_once, settle};
+use crate::support::{Gauge, MODES, OVERLAPPING, on_pool, poll_once, settle};
 
 #[derive(Clone, Copy)]
 enum How {
@@ -20,10 +20,7 @@ enum How {
 async fn five_emissions_of_twelve_listeners_on_a_pool_of_four_peak_at_exactly_four() {
     for mode in MODES {
         let pool = Pool::new(4);
-        let signal = Signal::<u32>::builder()
-            .dispatch(mode)
-            .pool(pool.clone())
-            .build();
+        let signal = on_pool::<u32>(mode, &pool);
         let gauge = Gauge::default();
         for _ in 0..12 {
             let (gauge, pool) = (gauge.clone(), pool.clone());
@@ -131,14 +128,8 @@ async fn two_signals_share_the_bound_of_their_pool() {
     for mode in OVERLAPPING {
         let pool = Pool::new(3);
         let gauge = Gauge::default();
-        let numbers = Signal::<u32>::builder()
-            .dispatch(mode)
-            .pool(pool.clone())
-            .build();
-        let texts = Signal::<String>::builder()
-            .dispatch(mode)
-            .pool(pool.clone())
-            .build();
+        let numbers = on_pool::<u32>(mode, &pool);
+        let texts = on_pool::<String>(mode, &pool);
         for _ in 0..5 {
             let (one, other) = (gauge.clone(), gauge.clone());
             numbers.on(async move |_| {
@@ -160,10 +151,7 @@ async fn two_signals_share_the_bound_of_their_pool() {
 async fn an_emission_that_waits_for_its_listeners_holds_no_idle_permit() {
     for mode in OVERLAPPING {
         let pool = Pool::new(2);
-        let signal = Signal::<u32>::builder()
-            .dispatch(mode)
-            .pool(pool.clone())
-            .build();
+        let signal = on_pool::<u32>(mode, &pool);
         signal.on(async |_| sleep(Duration::from_secs(1)).await);
         signal.on(async |_| {});
         let mut emission = Box::pin(signal.emit(1));

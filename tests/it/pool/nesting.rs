@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fanfare::{Bus, Pool, Signal, without_permit};
+use fanfare::{Bus, Pool, without_permit};
 use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Gauge, MODES, settle};
+use crate::support::{Gauge, MODES, on_pool, settle};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -181,10 +181,7 @@ async fn a_nested_emission_that_is_dropped_mid_way_gives_the_permit_back_before_
 async fn without_permit_lets_others_run_meanwhile() {
     for mode in MODES {
         let pool = Pool::new(1);
-        let signal = Signal::<bool>::builder()
-            .dispatch(mode)
-            .pool(pool.clone())
-            .build();
+        let signal = on_pool::<bool>(mode, &pool);
         let seen = pool.clone();
         signal.on(async move |waits| {
             assert_eq!(seen.in_use(), 1);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fanfare::{Dispatch, Pool, Signal};
+use fanfare::{Dispatch, Pool};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::support::{Gauge, Log, MODES, OVERLAPPING, settle};
+use crate::support::{Gauge, Log, MODES, OVERLAPPING, on_pool, settle};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_a_thousand_waiters_the_bound_holds_across_resizes() {
@@ -22,10 +22,7 @@ async fn hold_across_resizes(mode: Dispatch) {
     let pool = Pool::new(4);
     let gauge = Gauge::default();
     let (open, gate) = watch::channel(0_usize);
-    let signal = Signal::<usize>::builder()
-        .dispatch(mode)
-        .pool(pool.clone())
-        .build();
+    let signal = on_pool::<usize>(mode, &pool);
     let inside = gauge.clone();
     signal.on(async move |_| {
         let inside = inside.enter();
@@ -88,10 +85,7 @@ async fn hold_across_resizes(mode: Dispatch) {
 async fn shrinking_takes_no_permit_from_a_listener_that_runs() {
     for mode in OVERLAPPING {
         let pool = Pool::new(8);
-        let signal = Signal::<u32>::builder()
-            .dispatch(mode)
-            .pool(pool.clone())
-            .build();
+        let signal = on_pool::<u32>(mode, &pool);
         for _ in 0..8 {
             signal.on(async |_| tokio::time::sleep(Duration::from_secs(1)).await);
         }
@@ -118,10 +112,7 @@ async fn shrinking_takes_no_permit_from_a_listener_that_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_debt_is_forgiven_by_growing_again() {
     let pool = Pool::new(4);
-    let signal = Signal::<u32>::builder()
-        .dispatch(Dispatch::Concurrent)
-        .pool(pool.clone())
-        .build();
+    let signal = on_pool::<u32>(Dispatch::Concurrent, &pool);
     let gauge = Gauge::default();
     for _ in 0..12 {
         let gauge = gauge.clone();
@@ -144,10 +135,7 @@ async fn a_debt_is_forgiven_by_growing_again() {
 #[tokio::test(start_paused = true)]
 async fn growing_while_permits_are_owed_sends_nobody_to_the_end_of_the_queue() {
     let pool = Pool::new(4);
-    let signal = Signal::<u32>::builder()
-        .dispatch(Dispatch::Concurrent)
-        .pool(pool.clone())
-        .build();
+    let signal = on_pool::<u32>(Dispatch::Concurrent, &pool);
     let started = Log::default();
     let log = started.clone();
     signal.on(async move |n| {
