@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use tokio::time::Instant;
+pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Now, on the clock that `tokio::time::pause` stops.
 pub(crate) fn now() -> Instant {

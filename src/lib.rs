@@ -41,6 +41,7 @@ mod dispatch;
 mod error;
 mod event;
 mod key;
+pub mod layer;
 mod listener;
 mod outcome;
 mod pool;
@@ -53,10 +54,10 @@ pub use bus::{Bus, BusBuilder, WeakBus};
 pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
-pub use event::{Delivery, Event};
+pub use event::{Delivery, Event, Headers, TraceParent, TraceParentError};
 pub use listener::{Kind, Listener, Storage};
 pub use outcome::{
-    Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report, ReportEntry, Skip,
+    CallError, Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report, ReportEntry, Skip,
     Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};

@@ -11,7 +11,7 @@ use crate::clock::{self, Instant};
 use crate::context::{Frame, Link, Outer};
 use crate::event::Event;
 use crate::listener::Blocked;
-use crate::outcome::{Cancellation, Cause, Flow, Rejection, ReportEntry, Skip, Verdict, catch};
+use crate::outcome::{Cancellation, Cause, Rejection, ReportEntry, Skip, Verdict, catch};
 use crate::registry::Entry;
 use crate::sync::{JoinHandle, Mutex};
 
@@ -109,21 +109,21 @@ impl<E> Call<E> {
         let mut state = self.state.lock();
         if matches!(*state, State::Abandoned) {
             drop(state);
-            self.tell_late(&verdict, started);
+            self.tell_late(verdict, started);
         } else {
             *state = State::Finished(verdict, started);
         }
     }
 
     /// The emission has ended before the call, or has not looked at its result: its report said cancelled, and a failure is told all the same.
-    fn tell_late(&self, verdict: &Verdict, started: Instant) {
-        if let Flow::Not(cause) = &verdict.0 {
+    fn tell_late(&self, verdict: Verdict, started: Instant) {
+        if let Some(cause) = verdict.into_cause() {
             if cause.outcome().is_failure() {
-                self.entry.record().not_done(cause);
+                self.entry.record().not_done(&cause);
                 self.core.tell(&ReportEntry {
                     index: 0,
                     who: self.entry.record().identity(),
-                    cause: cause.clone(),
+                    cause,
                     duration: Some(clock::now().saturating_duration_since(started)),
                 });
             }
@@ -162,7 +162,7 @@ impl<E> Drop for Blocking<E> {
         };
         self.thread.abort();
         if let State::Finished(verdict, started) = result {
-            self.call.tell_late(&verdict, started);
+            self.call.tell_late(verdict, started);
         }
     }
 }

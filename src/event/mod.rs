@@ -1,8 +1,16 @@
 //! Events and how they travel: [`Event`] is what may be emitted, [`Delivery`] is one event on its way to one listener.
 
+mod call;
 mod delivery;
+mod envelope;
+mod headers;
+mod traceparent;
 
+pub(crate) use call::Call;
 pub use delivery::Delivery;
+pub(crate) use envelope::Envelope;
+pub use headers::Headers;
+pub use traceparent::{TraceParent, TraceParentError};
 
 /// What may be emitted: any `Clone + Send + Sync + 'static` value. Nothing has to be derived or implemented for it.
 ///

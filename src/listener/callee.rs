@@ -181,9 +181,9 @@ where
     }
 
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
-        let emission = call.payload.emission();
+        let envelope = Arc::clone(call.payload.envelope());
         let identity = Arc::clone(&self.identity);
-        let delivery = Delivery::first(call.payload.share(), emission, identity);
+        let delivery = Delivery::first(call.payload.share(), envelope, identity);
         slot.start(self.service.clone().oneshot(delivery), cx)
     }
 }

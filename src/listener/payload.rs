@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::sync::unique_id;
+use crate::event::Envelope;
 
 /// The event of one emission, given to each listener in the form that it takes.
 pub(crate) struct Payload<E> {
     event: Form<E>,
-    /// The number that the deliveries of the emission share; zero while there is none.
-    emission: u64,
+    /// What the deliveries of the emission share, once there is anything.
+    envelope: Option<Arc<Envelope>>,
 }
 
 enum Form<E> {
@@ -24,7 +24,7 @@ impl<E: Clone> Payload<E> {
     pub(crate) fn new(event: E) -> Self {
         Self {
             event: Form::Owned(event),
-            emission: 0,
+            envelope: None,
         }
     }
 
@@ -68,25 +68,26 @@ impl<E: Clone> Payload<E> {
 
     /// The event for a task of its own: owned if the listener owns its event, else shared.
     pub(crate) fn split(&mut self, owned: bool, last: bool) -> Self {
-        // A list without a listener that shares draws no number: it would be a write that all emitters share.
-        let emission = match self.event {
-            Form::Shared(_) => self.emission(),
-            Form::Owned(_) | Form::Gone => self.emission,
-        };
         let event = if owned {
             Form::Owned(self.own(last))
         } else {
             Form::Shared(self.share())
         };
-        Self { event, emission }
+        let envelope = self.envelope.clone();
+        Self { event, envelope }
     }
 
-    /// The number of the emission, unique in the process; drawn when it is first asked for.
-    pub(crate) fn emission(&mut self) -> u64 {
-        if self.emission == 0 {
-            self.emission = unique_id();
-        }
-        self.emission
+    /// What the deliveries of the emission share; made when it is first asked for.
+    pub(crate) fn envelope(&mut self) -> &Arc<Envelope> {
+        let make = || Arc::new(Envelope::new());
+        self.envelope.get_or_insert_with(make)
+    }
+
+    /// The same, to write to.
+    pub(crate) fn envelope_mut(&mut self) -> &mut Envelope {
+        self.envelope();
+        let envelope = self.envelope.as_mut().expect("made above");
+        Arc::make_mut(envelope)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::BoxError;
 use crate::outcome::{Cause, Flow, Verdict};
 
 /// How far a call has come. Two words, so that it is handed back in registers; the rare case is boxed.
@@ -28,6 +29,11 @@ impl Step {
     }
 
     #[cold]
+    fn failed(error: BoxError) -> Self {
+        Self::not(Cause::of(error))
+    }
+
+    #[cold]
     pub(crate) fn panicked(message: Arc<str>) -> Self {
         Self::not(Cause::Panicked(message))
     }
@@ -39,6 +45,7 @@ impl From<Verdict> for Step {
         match verdict.0 {
             Flow::Done => Self::Done,
             Flow::Break => Self::Break,
+            Flow::Failed(error) => Self::failed(error),
             Flow::Not(cause) => Self::not(cause),
         }
     }

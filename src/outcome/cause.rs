@@ -5,6 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::CallError;
+use crate::error::BoxError;
+
 /// What one listener did in one emission.
 ///
 /// The set may grow: match with a wildcard, or ask [`is_failure`](Self::is_failure).
@@ -19,13 +22,13 @@ pub enum Outcome {
     Panicked,
     /// It was started and a deadline ended it.
     TimedOut,
-    /// It was not called: no permit, recursion too deep, or no runtime to run on.
+    /// It was not called: no permit, a limit or a breaker in its way, recursion too deep, or no runtime to run on.
     Rejected,
     /// It was cancelled, before its turn or while it ran.
     Cancelled,
     /// It was handed to a background retry.
     Deferred,
-    /// It was passed over on purpose: filtered, removed, spent or stopped.
+    /// It was passed over on purpose: filtered, removed, spent, stopped, disabled, paused, or a duplicate.
     Skipped,
 }
 
@@ -80,7 +83,7 @@ pub enum Cause {
     Failed(Arc<dyn Error + Send + Sync>),
     /// The message of its panic.
     Panicked(Arc<str>),
-    /// How long the emission was given before its deadline ended the listener.
+    /// How much time it was given, by the emission's timeout, its deadline or the timeout of an attempt.
     TimedOut(Duration),
     /// Why it was not called.
     Rejected(Rejection),
@@ -93,6 +96,27 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// What an error that a call ended with means: the cause that a [`CallError`] carries, tower's `Overloaded` as [`Rejection::Overloaded`], and any other as
+    /// [`Failed`](Self::Failed).
+    pub fn of(error: BoxError) -> Self {
+        match error.downcast::<CallError>() {
+            Ok(error) => error.into_cause(),
+            Err(error) if error.is::<tower::load_shed::error::Overloaded>() => {
+                Self::Rejected(Rejection::Overloaded)
+            }
+            Err(error) => Self::Failed(Arc::from(error)),
+        }
+    }
+
+    /// The outcome that [`of`](Self::of) would find, without taking the error.
+    pub fn outcome_of(error: &(dyn Error + Send + Sync + 'static)) -> Outcome {
+        match error.downcast_ref::<CallError>() {
+            Some(error) => error.cause().outcome(),
+            None if error.is::<tower::load_shed::error::Overloaded>() => Outcome::Rejected,
+            None => Outcome::Failed,
+        }
+    }
+
     /// The outcome that this is a cause of. See [`Report`](crate::Report).
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -165,6 +189,30 @@ pub enum Rejection {
     },
     /// The listener needs a task or a blocking thread, and there is no tokio runtime to give it one.
     NoRuntime,
+    /// Its rate limit was used up.
+    RateLimited {
+        /// How long until there is room for one more call.
+        retry_after: Duration,
+    },
+    /// As many of its calls run as its concurrency limit allows.
+    ConcurrencyFull {
+        /// The limit.
+        limit: usize,
+        /// How long the call waited; zero if the limit rejects at once.
+        waited: Duration,
+    },
+    /// A limit per key knows as many keys as it may, and each of them is in use.
+    TooManyKeys {
+        /// The limit of keys.
+        limit: usize,
+    },
+    /// Its circuit breaker is open.
+    CircuitOpen {
+        /// How long until the breaker lets a probe through; `None` if it is held open by hand, or probes are under way.
+        retry_after: Option<Duration>,
+    },
+    /// A layer sheds load: tower's `LoadShed`.
+    Overloaded,
 }
 
 impl fmt::Display for Rejection {
@@ -179,6 +227,23 @@ impl fmt::Display for Rejection {
             Self::RecursionLimit { limit, path } => {
                 write!(f, "emissions nested deeper than the recursion limit of {limit}: {path}")
             }
+            Self::RateLimited { retry_after } => {
+                write!(f, "the rate limit is used up for another {retry_after:?}")
+            }
+            Self::ConcurrencyFull { limit, waited } if waited.is_zero() => {
+                write!(f, "{limit} calls run, which is the concurrency limit")
+            }
+            Self::ConcurrencyFull { limit, waited } => {
+                write!(f, "{limit} calls run, which is the concurrency limit, and none ended within {waited:?}")
+            }
+            Self::TooManyKeys { limit } => {
+                write!(f, "{limit} keys are in use, which is the limit of keys")
+            }
+            Self::CircuitOpen { retry_after: Some(after) } => {
+                write!(f, "the circuit breaker is open for another {after:?}")
+            }
+            Self::CircuitOpen { retry_after: None } => f.write_str("the circuit breaker is open"),
+            Self::Overloaded => f.write_str("a layer sheds load"),
             Self::NoRuntime => f.write_str("no tokio runtime here: emit inside one, or give the builder a handle with `runtime`"),
         }
     }
@@ -224,6 +289,12 @@ pub enum Skip {
     Spent,
     /// A listener before it stopped the emission: `OnError::Stop` or `ControlFlow::Break`.
     Stopped,
+    /// It is switched off: an error or a policy said `Decision::Disable`, or `Subscription::disable` was called.
+    Disabled,
+    /// It is switched off for a time: `Decision::Pause`, or `Subscription::pause`.
+    Paused,
+    /// Its dedup layer has seen an event of this key.
+    Duplicate,
 }
 
 impl fmt::Display for Skip {
@@ -233,6 +304,9 @@ impl fmt::Display for Skip {
             Self::Removed => "removed before its turn",
             Self::Spent => "used up",
             Self::Stopped => "stopped by a listener before it",
+            Self::Disabled => "disabled",
+            Self::Paused => "paused",
+            Self::Duplicate => "a duplicate",
         })
     }
 }

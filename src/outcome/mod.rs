@@ -5,12 +5,14 @@
 //! [`Outcome::is_failure`] draws the line: `Failed`, `Panicked`, `TimedOut`, `Rejected` and `Cancelled` make
 //! [`Report::into_result`] an error; `Skipped` and `Deferred` are listed in [`Report::entries`] and are no failure.
 
+mod call_error;
 mod cause;
 mod counts;
 mod output;
 mod panics;
 mod report;
 
+pub use call_error::CallError;
 pub use cause::{Cancellation, Cause, Outcome, Rejection, Skip};
 pub(crate) use counts::Counts;
 pub(crate) use output::Flow;

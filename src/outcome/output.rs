@@ -1,7 +1,6 @@
 //! What a listener may return.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use super::Cause;
 use crate::error::BoxError;
@@ -30,6 +29,8 @@ pub struct Verdict(pub(crate) Flow);
 pub(crate) enum Flow {
     Done,
     Break,
+    /// The error as the listener gave it, for the layers around it.
+    Failed(BoxError),
     Not(Cause),
 }
 
@@ -46,11 +47,20 @@ impl Verdict {
 
     /// The listener failed. See [`Verdict`](crate::Verdict).
     pub fn failed(error: impl Into<BoxError>) -> Self {
-        Self(Flow::Not(Cause::Failed(Arc::from(error.into()))))
+        Self(Flow::Failed(error.into()))
     }
 
     pub(crate) fn not(cause: Cause) -> Self {
         Self(Flow::Not(cause))
+    }
+
+    /// Why it is no success, if it is none.
+    pub(crate) fn into_cause(self) -> Option<Cause> {
+        match self.0 {
+            Flow::Done | Flow::Break => None,
+            Flow::Failed(error) => Some(Cause::of(error)),
+            Flow::Not(cause) => Some(cause),
+        }
     }
 }
 

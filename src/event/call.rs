@@ -1,0 +1,83 @@
+//! One call of one listener, whatever attempts it takes.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Envelope;
+use crate::key::Identity;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
+
+/// One call of one listener, whatever attempts it takes: what its deliveries share.
+pub(crate) struct Call {
+    pub(super) event: Arc<dyn Any + Send + Sync>,
+    pub(super) event_type: &'static str,
+    pub(crate) envelope: Arc<Envelope>,
+    pub(crate) listener: Arc<Identity>,
+    /// The token of the first attempt, once somebody has asked for it.
+    pub(super) token: OnceLock<CancellationToken>,
+    /// How many attempts there have been, if there was more than one.
+    attempts: AtomicU32,
+    /// The listener asked that nobody after it be called.
+    stop: AtomicBool,
+    /// What is left of the call is to go on in the background.
+    deferred: AtomicBool,
+    /// The call runs in the background already.
+    in_background: AtomicBool,
+}
+
+impl Call {
+    pub(super) fn new<E: Any + Send + Sync>(
+        event: Arc<E>,
+        envelope: Arc<Envelope>,
+        listener: Arc<Identity>,
+    ) -> Self {
+        Self {
+            event,
+            event_type: std::any::type_name::<E>(),
+            envelope,
+            listener,
+            token: OnceLock::new(),
+            attempts: AtomicU32::new(1),
+            stop: AtomicBool::new(false),
+            deferred: AtomicBool::new(false),
+            in_background: AtomicBool::new(false),
+        }
+    }
+
+    /// The listener's own word that nobody after it is to be called. The attempts of a call are made one after another, in one task at a time: these are no more than
+    /// notes to the one who looks at the end.
+    pub(crate) fn ask_to_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_attempt(&self, attempt: u32) {
+        self.attempts.store(attempt, Ordering::Relaxed);
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// Asks whoever drives the call to hand what is left of it to the background. False if it is there.
+    pub(crate) fn ask_to_defer(&self) -> bool {
+        let may = !self.in_background.load(Ordering::Relaxed);
+        self.deferred.store(may, Ordering::Relaxed);
+        may
+    }
+
+    /// Whether it was asked for. Answered with yes once.
+    pub(crate) fn take_deferral(&self) -> bool {
+        self.deferred.swap(false, Ordering::Relaxed)
+    }
+
+    /// Says where the call runs from here on, or that there is no room for it in the background.
+    pub(crate) fn stay(&self) {
+        self.in_background.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,44 @@
+//! The service.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tower::ServiceExt as _;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::TimeoutFuture;
+use crate::error::BoxError;
+use crate::event::Delivery;
+
+/// The service of [`Timeout`](super::Timeout).
+#[derive(Clone, Debug)]
+pub struct TimeoutService<S> {
+    inner: S,
+    given: Duration,
+}
+
+impl<S> TimeoutService<S> {
+    pub(super) fn new(inner: S, given: Duration) -> Self {
+        Self { inner, given }
+    }
+}
+
+impl<S> Service<Delivery> for TimeoutService<S>
+where
+    S: Service<Delivery, Response = ()> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = ();
+    type Error = BoxError;
+    type Future = TimeoutFuture<Oneshot<S, Delivery>>;
+
+    /// Ready at once: a call makes its own clone of the inner service ready, within its time.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, delivery: Delivery) -> Self::Future {
+        TimeoutFuture::new(self.inner.clone().oneshot(delivery), self.given)
+    }
+}
