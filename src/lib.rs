@@ -57,14 +57,14 @@ pub use error::{BoxError, OptionError};
 pub use event::{Delivery, Event, Headers, TraceParent, TraceParentError};
 pub use listener::{Kind, Listener, Storage};
 pub use outcome::{
-    CallError, Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report, ReportEntry, Skip,
-    Verdict,
+    CallError, Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report,
+    ReportEntry, Skip, Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Metadata, RegisterError};
 pub use signal::{
-    Batch, Description, ListenBuilder, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
-    Undelivered, Unfinished, WeakSignal,
+    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Scoped, Shutdown, Signal,
+    SignalBuilder, Subscription, Undelivered, Unfinished, WeakSignal, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.

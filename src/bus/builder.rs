@@ -10,6 +10,7 @@ use crate::buffer::Overflow;
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
+use crate::layer::{Layers, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::signal::{Signal, SignalBuilder};
@@ -21,17 +22,19 @@ use crate::sync::Handle;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct BusBuilder {
     options: Options,
+    layers: Layers,
     name: String,
     signals: Vec<Configured>,
 }
 
 /// Makes one signal with options of its own in the new bus.
-type Configured = Box<dyn FnOnce(&Bus, Options) -> Result<(), OptionError> + Send>;
+type Configured = Box<dyn FnOnce(&Bus, Options, Layers) -> Result<(), OptionError> + Send>;
 
 impl BusBuilder {
     pub(super) fn new() -> Self {
         Self {
             options: Options::default(),
+            layers: Layers::default(),
             name: "bus".to_owned(),
             signals: Vec::new(),
         }
@@ -59,8 +62,9 @@ impl BusBuilder {
         mut self,
         configure: impl FnOnce(SignalBuilder<E>) -> SignalBuilder<E> + Send + 'static,
     ) -> Self {
-        self.signals.push(Box::new(move |bus, options| {
-            let signal: Signal<E> = configure(SignalBuilder::with_options(options)).try_build()?;
+        self.signals.push(Box::new(move |bus, options, layers| {
+            let signal = SignalBuilder::with_options(options, layers);
+            let signal: Signal<E> = configure(signal).try_build()?;
             bus.signal_or(|| signal);
             Ok(())
         }));
@@ -158,6 +162,20 @@ impl BusBuilder {
         self
     }
 
+    /// How many calls of each signal may go on in the background. See [`SignalBuilder::max_background`].
+    pub fn max_background(mut self, calls: usize) -> Self {
+        self.options.max_background = calls;
+        self
+    }
+
+    /// Notes the time of every emission for the deliveries of its listeners. See [`SignalBuilder::timestamps`].
+    pub fn timestamps(mut self) -> Self {
+        self.options.timestamps = true;
+        self
+    }
+
+    layer_methods!();
+
     /// Makes the bus.
     ///
     /// # Panics
@@ -183,6 +201,7 @@ impl BusBuilder {
     /// The first option whose value is outside its limits, of the bus or of one of its signals.
     pub fn try_build(self) -> Result<Bus, OptionError> {
         self.options.check()?;
+        self.layers.check()?;
         if self.name.is_empty() {
             return Err(OptionError::new(
                 "name",
@@ -190,9 +209,9 @@ impl BusBuilder {
                 "it takes text that is not empty",
             ));
         }
-        let bus = Bus::with_options(self.options.clone(), self.name.into());
+        let bus = Bus::with_options(self.options.clone(), self.layers.clone(), self.name.into());
         for configured in self.signals {
-            configured(&bus, self.options.clone())?;
+            configured(&bus, self.options.clone(), self.layers.clone())?;
         }
         Ok(bus)
     }

@@ -8,6 +8,7 @@ use super::BusBuilder;
 use super::map::Map;
 use crate::dispatch::{Core, Emit, Options};
 use crate::event::Event;
+use crate::layer::Layers;
 use crate::registry::{Home, Metadata};
 use crate::signal::{Description, Inner, Shutdown, Signal, shutdown};
 
@@ -49,6 +50,7 @@ pub struct Bus {
 struct Shared {
     signals: Map,
     options: Options,
+    layers: Layers,
     /// Counts the events of types that have no signal, speaks for them, and is closed with the bus.
     unknown: Arc<Core>,
 }
@@ -70,12 +72,13 @@ impl Bus {
         BusBuilder::new()
     }
 
-    pub(super) fn with_options(options: Options, name: Arc<str>) -> Self {
+    pub(super) fn with_options(options: Options, layers: Layers, name: Arc<str>) -> Self {
         Self {
             inner: Arc::new(Shared {
                 signals: Map::new(),
                 unknown: Arc::new(Core::new(&Arc::new(Home::new(name)), "", options.clone())),
                 options,
+                layers,
             }),
         }
     }
@@ -92,7 +95,9 @@ impl Bus {
     /// ```
     pub fn signal<E: Event>(&self) -> Signal<E> {
         Signal {
-            inner: self.signal_or(|| Signal::with_checked(self.inner.options.clone())),
+            inner: self.signal_or(|| {
+                Signal::with_checked(self.inner.options.clone(), self.inner.layers.clone())
+            }),
         }
     }
 

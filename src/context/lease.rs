@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::within;
 use crate::pool::{Acquire, Permit, Pool};
 use crate::sync::Mutex;
 
@@ -94,6 +95,11 @@ impl Lease {
         };
         drop(spare);
     }
+}
+
+/// Takes the permit from the innermost call, for what goes on when the call does not: a thread that cannot be stopped. The call is not polled again before it has another.
+pub(crate) fn take_permit() -> Option<Permit> {
+    within(|outer| outer.lease()?.state.lock().permit.take())
 }
 
 /// Lends the permit of the call that waits, for as long as the wait takes.

@@ -12,6 +12,7 @@ use crate::clock::{self, Instant};
 use crate::key::Key;
 use crate::outcome::{ReportEntry, catch};
 use crate::registry::{Home, Nth, Record};
+use crate::sync::Semaphore;
 
 /// A poll that takes so long keeps other tasks of its thread waiting.
 pub(super) const LONG: Duration = Duration::from_millis(1);
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
+    /// A permit for each call that may go on in the background.
+    pub(crate) background: Arc<Semaphore>,
     /// Fires when shutdown has waited long enough.
     pub(crate) drained: Alarm,
     voice: Voice,
@@ -46,6 +49,7 @@ impl Core {
                 && options.token.is_none()
                 && options.timing == Timing::Auto,
             in_tasks: options.mode() == Dispatch::Parallel,
+            background: Arc::new(Semaphore::new(options.max_background)),
             event_type,
             options,
             gate: Gate::default(),

@@ -180,6 +180,8 @@ impl<E: Event> State<'_, E> {
         let (entry, removed) = listed.current_and_removed();
         let refusal = if removed || entry.record().is_spent() {
             Some(Cause::Skipped(why_skipped(entry.record())))
+        } else if let Some(skip) = entry.record().off() {
+            Some(Cause::Skipped(skip))
         } else if checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
             None
         } else {

@@ -18,8 +18,8 @@ use super::running::Place;
 use super::watch::Ended;
 use super::{Core, Pass};
 use crate::clock::{self, Coarse};
-use crate::context::{Calls, Frame, Outer, within};
-use crate::event::Event;
+use crate::context::{Calls, Frame, Outer, cause, within};
+use crate::event::{Envelope, Event};
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Report, Tally};
 use crate::registry::{Held, Registry, Snapshot};
@@ -150,6 +150,10 @@ impl<'a, E: Event> Emission<'a, E> {
         self.state.more().watch.token = Some(token);
     }
 
+    pub(crate) fn envelope(&mut self) -> &mut Envelope {
+        self.state.payload.envelope_mut()
+    }
+
     #[inline]
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
         let this = self.project();
@@ -203,7 +207,7 @@ impl<'a, E: Event> State<'a, E> {
         let first = list.shards.begin(Seat::of_this_thread());
         let sampled = first | shard::tick(SAMPLE);
         if shares {
-            self.payload.share_from_now_on();
+            self.share();
         }
         if sampled || kept.is_some() || !self.is_plain(outer) {
             return self.poll_first(own, outer, version, sampled, cx);
@@ -212,6 +216,24 @@ impl<'a, E: Event> State<'a, E> {
             return Poll::Ready(self.all_done());
         }
         self.poll_on(own, outer, version, false, cx)
+    }
+
+    /// Some listener shares the event, or takes a delivery of it.
+    #[inline(never)]
+    fn share(&mut self) {
+        self.payload.share_from_now_on();
+        let list = self.list.snapshot().expect("looked at by the caller");
+        if !list.delivers {
+            return;
+        }
+        let stamped = list.stamps || self.core.options.timestamps;
+        let deadline = self.more.as_ref().and_then(|more| more.watch.deadline);
+        let envelope = self.payload.envelope_mut();
+        envelope.emitted = stamped.then(clock::now);
+        envelope.deadline = deadline.map(|(at, _)| at);
+        if let Some(cause) = cause() {
+            envelope.caused_by(&cause);
+        }
     }
 
     /// A poll after the first.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::emission::List;
 use super::{Core, Emission, Pass};
-use crate::event::Event;
+use crate::event::{Delivery, Event, Headers};
 use crate::outcome::Report;
 use crate::registry::{Registry, Snapshot};
 
@@ -87,6 +87,40 @@ impl<'a, E: Event> Emit<'a, E> {
     /// ```
     pub fn cancel_on(mut self, token: CancellationToken) -> Self {
         self.emission.set_token(token);
+        self
+    }
+
+    /// Sends a header along, to the listeners that take a [`Delivery`](crate::Delivery), and to layers and services.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// signal.listen().with_delivery().on(async |_, delivery| assert_eq!(delivery.header("tenant"), Some("acme")))?;
+    /// assert!(signal.emit(1).header("tenant", "acme").await.is_ok());
+    /// # Ok(()) }
+    /// ```
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.emission.envelope().headers.insert(name, value);
+        self
+    }
+
+    /// Sends headers along. See [`header`](Self::header).
+    pub fn headers(mut self, headers: &Headers) -> Self {
+        self.emission.envelope().headers.extend(headers.iter());
+        self
+    }
+
+    /// Says what the event belongs to: a request, an order. Default: what it [inherits](crate::Delivery::causation_id). Shown by
+    /// [`Delivery::correlation_id`](crate::Delivery::correlation_id).
+    pub fn correlation_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.emission.envelope().correlation = Some(id.into());
+        self
+    }
+
+    /// Says that the event is emitted because of another, where the code does not run in the listener of that one: in a task that it has spawned, say.
+    /// See [`Delivery::causation_id`](crate::Delivery::causation_id).
+    pub fn caused_by(mut self, delivery: &Delivery) -> Self {
+        self.emission.envelope().caused_by(delivery.envelope());
         self
     }
 }

@@ -11,6 +11,7 @@
 //! - **Nobody looks at the report**: every failure is told to the callbacks, or else logged, when it happens.
 
 mod active;
+mod background;
 mod blocking;
 mod core;
 mod course;
@@ -27,6 +28,7 @@ mod voice;
 mod watch;
 
 pub(crate) use self::core::Core;
+pub(crate) use background::Keep;
 pub(crate) use emission::Emission;
 pub(crate) use emit::Detached;
 pub use emit::Emit;

@@ -148,6 +148,8 @@ pub(crate) struct Options {
     pub(crate) overflow: Overflow,
     pub(crate) enqueue_concurrency: usize,
     pub(crate) max_detached: usize,
+    pub(crate) max_background: usize,
+    pub(crate) timestamps: bool,
     pub(crate) max_listeners: usize,
     pub(crate) recursion_limit: usize,
     pub(crate) on_failure: Vec<OnFailure>,
@@ -168,6 +170,8 @@ impl Default for Options {
             overflow: Overflow::Wait,
             enqueue_concurrency: 1,
             max_detached: 10_000,
+            max_background: 1_000,
+            timestamps: false,
             max_listeners: 100,
             recursion_limit: 64,
             on_failure: Vec::new(),
@@ -205,6 +209,12 @@ impl Options {
             self.max_detached,
             1 << 24,
             "it takes 1 to 16,777,216 emissions",
+        )?;
+        check_count(
+            "max_background",
+            self.max_background,
+            1 << 24,
+            "it takes 1 to 16,777,216 calls",
         )?;
         check_count(
             "max_listeners",

@@ -53,6 +53,9 @@ impl<E: Event> Start<'_, E> {
         if removed {
             return self.refuse(entry, Cause::Skipped(why_skipped(entry.record())));
         }
+        if let Some(skip) = entry.record().off() {
+            return self.refuse(entry, Cause::Skipped(skip));
+        }
         if let Some(listener) = entry.blocked() {
             return self.run_blocking(entry, listener, slot, base, cx);
         }

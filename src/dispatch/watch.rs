@@ -55,6 +55,14 @@ impl Alarm {
         self.waiting.notified()
     }
 
+    /// Ready once it has fired.
+    pub(super) async fn fires(&self) {
+        let fires = self.wait();
+        if !self.has_fired() {
+            fires.await;
+        }
+    }
+
     fn has_fired(&self) -> bool {
         self.fired.load(Ordering::SeqCst)
     }

@@ -17,6 +17,8 @@ pub(crate) struct Call {
     pub(crate) listener: Arc<Identity>,
     /// The token of the first attempt, once somebody has asked for it.
     pub(super) token: OnceLock<CancellationToken>,
+    /// How often the event was taken back from the dead letters for this listener.
+    pub(super) redrives: u32,
     /// How many attempts there have been, if there was more than one.
     attempts: AtomicU32,
     /// The listener asked that nobody after it be called.
@@ -39,10 +41,27 @@ impl Call {
             envelope,
             listener,
             token: OnceLock::new(),
+            redrives: 0,
             attempts: AtomicU32::new(1),
             stop: AtomicBool::new(false),
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(false),
+        }
+    }
+
+    /// The same event for the same listener, once more.
+    pub(super) fn redriven(&self) -> Self {
+        Self {
+            event: Arc::clone(&self.event),
+            event_type: self.event_type,
+            envelope: Arc::clone(&self.envelope),
+            listener: Arc::clone(&self.listener),
+            token: OnceLock::new(),
+            redrives: self.redrives + 1,
+            attempts: AtomicU32::new(1),
+            stop: AtomicBool::new(false),
+            deferred: AtomicBool::new(false),
+            in_background: AtomicBool::new(true),
         }
     }
 

@@ -66,6 +66,16 @@ impl Delivery {
         }
     }
 
+    /// The delivery of a call that is made once more, after it was given up. The deadline of its emission is past.
+    pub(crate) fn redriven(&self) -> Self {
+        Self {
+            call: Arc::new(self.call.redriven()),
+            token: None,
+            deadline: None,
+            attempt: 1,
+        }
+    }
+
     /// The same, with this deadline unless there is an earlier one.
     pub(crate) fn by(mut self, deadline: Instant) -> Self {
         let earlier = self.deadline.filter(|earlier| *earlier < deadline);
@@ -152,6 +162,11 @@ impl Delivery {
     /// Which attempt this is; the first is 1. See [`Delivery`](crate::Delivery).
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// How often the event was taken back from the dead letters for this listener. See [`DeadLetters`](crate::layer::DeadLetters).
+    pub fn redrives(&self) -> u32 {
+        self.call.redrives
     }
 
     /// When the emission began, as far as that was noted: where a service, a listener with its delivery, or a layer that needs it is called, or the signal was

@@ -80,7 +80,9 @@ impl Headers {
     /// Those that one event hands on to the events that it causes.
     pub(crate) fn handed_on(&self) -> Self {
         let names = [TRACEPARENT, TRACESTATE];
-        let found = names.into_iter().filter_map(|name| Some((name, self.get(name)?)));
+        let found = names
+            .into_iter()
+            .filter_map(|name| Some((name, self.get(name)?)));
         found.collect()
     }
 }

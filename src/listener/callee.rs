@@ -6,13 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 
-use tower::ServiceExt as _;
-use tower_service::Service;
-
 use super::{Kind, Listener, Payload, Slot, Step, Storage};
-use crate::error::BoxError;
-use crate::event::{Delivery, Event};
-use crate::key::Identity;
+use crate::event::Event;
 use crate::outcome::{IntoOutcome, Verdict};
 
 /// Says whether a listener wants an event.
@@ -31,6 +26,16 @@ pub(crate) trait Callee<E>: Send + Sync {
     /// Calls the listener and, given a context, polls it once; a call that is pending is in the slot then. Runs user code: the closure, the future, the event's `Clone`. If it
     /// panics, the slot is to be cleared.
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step;
+
+    /// Whether it takes deliveries, and wants the time of the emission in them.
+    fn wants_time(&self) -> bool {
+        false
+    }
+
+    /// What is around it, outermost first, if it has layers.
+    fn stack(&self) -> Option<&Arc<[String]>> {
+        None
+    }
 
     /// What is to be called on a blocking thread, if that is its kind. `call` is for all others.
     fn blocked(&self) -> Option<&Blocked<E>> {
@@ -153,37 +158,4 @@ impl<E: Event> Callee<E> for Blocking<E> {
 pub(crate) fn listener<E: Event, L: Listener<E>>(listener: L) -> impl Callee<E> {
     let listener = Arc::new(listener);
     owned(move |event| async move { listener.handle(event).await.into_outcome() })
-}
-
-pub(crate) struct Tower<S> {
-    service: S,
-    identity: Arc<Identity>,
-}
-
-/// A `tower` service. It is cloned a call, driven to readiness, and called: `oneshot` is the one place that honours `poll_ready`.
-pub(crate) fn service<S>(service: S, identity: Arc<Identity>) -> Tower<S> {
-    Tower { service, identity }
-}
-
-impl<E, S> Callee<E> for Tower<S>
-where
-    E: Event,
-    S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-{
-    fn kind(&self) -> Kind {
-        Kind::Service
-    }
-
-    fn storage(&self) -> Option<Storage> {
-        Some(Slot::storage_of::<tower::util::Oneshot<S, Delivery>>())
-    }
-
-    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
-        let envelope = Arc::clone(call.payload.envelope());
-        let identity = Arc::clone(&self.identity);
-        let delivery = Delivery::first(call.payload.share(), envelope, identity);
-        slot.start(self.service.clone().oneshot(delivery), cx)
-    }
 }

@@ -1,6 +1,7 @@
 //! Listeners: what may be registered, the erased form in which it is called, and the slot that its future runs in.
 
 pub(crate) mod callee;
+mod keeper;
 mod kind;
 mod payload;
 #[cfg_attr(fanfare_safe_slot, path = "slot_safe.rs")]
@@ -11,6 +12,7 @@ mod step;
 mod traits;
 
 pub(crate) use callee::{Blocked, Call, Callee, Filter};
+pub(crate) use keeper::{Keeper, Rest};
 pub use kind::{Kind, Storage};
 pub(crate) use payload::Payload;
 pub(crate) use slot::Slot;

@@ -27,6 +27,9 @@ pub(crate) trait Entry<E>: Listed {
 
     fn kind(&self) -> Kind;
 
+    /// See [`Callee::wants_time`].
+    fn wants_time(&self) -> bool;
+
     fn special(&self) -> Option<&Special<E>>;
 }
 
@@ -103,6 +106,10 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
         self.callee.kind()
     }
 
+    fn wants_time(&self) -> bool {
+        self.callee.wants_time()
+    }
+
     fn special(&self) -> Option<&Special<E>> {
         self.special.as_deref()
     }
@@ -133,8 +140,9 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
     }
 
     fn metadata(&self) -> Metadata {
+        let layers = self.callee.stack().cloned();
         self.record
-            .metadata(self.callee.kind(), self.callee.storage())
+            .metadata(self.callee.kind(), self.callee.storage(), layers)
     }
 }
 

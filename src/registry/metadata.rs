@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::key::{Identity, Key};
 use crate::listener::{Kind, Storage};
+use crate::outcome::Skip;
 
 /// What is known about one listener at the moment of asking. Counts are exact.
 ///
@@ -27,6 +28,8 @@ pub struct Metadata {
     pub(crate) identity: Arc<Identity>,
     pub(crate) kind: Kind,
     pub(crate) storage: Option<Storage>,
+    pub(crate) layers: Option<Arc<[String]>>,
+    pub(crate) off: Option<Skip>,
     pub(crate) priority: i32,
     pub(crate) stage: u32,
     pub(crate) added: SystemTime,
@@ -79,6 +82,28 @@ impl Metadata {
     /// ```
     pub fn storage(&self) -> Option<Storage> {
         self.storage
+    }
+
+    /// What is around it, outermost first, the listener itself last; empty for one without layers. See [`Place`](crate::layer::Place).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fanfare::Signal;
+    /// use fanfare::layer::Retry;
+    ///
+    /// let signal = Signal::<u32>::new();
+    /// let sub = signal.listen().timeout(Duration::from_secs(1)).retry(Retry::exponential()).on(async |_| {})?;
+    /// let layers = sub.metadata().layers().join(" > ");
+    /// assert_eq!(layers, "retry (3 attempts, after 100ms x 2 to 30s) > timeout (1s) > panic > listener");
+    /// # Ok::<(), fanfare::RegisterError>(())
+    /// ```
+    pub fn layers(&self) -> &[String] {
+        self.layers.as_deref().unwrap_or_default()
+    }
+
+    /// Why it is not called now, if it is switched off: [`Skip::Disabled`] or [`Skip::Paused`]. See [`Subscription::disable`](crate::Subscription::disable).
+    pub fn switched_off(&self) -> Option<Skip> {
+        self.off
     }
 
     /// Its priority; higher starts first. See [`Metadata`](crate::Metadata).

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use once_cell::race::OnceBox;
 
 use super::{Home, Metadata};
-use crate::clock::Coarse;
+use crate::clock::{self, Coarse};
 use crate::key::{Identity, Key};
 use crate::listener::{Kind, Storage};
-use crate::outcome::Cause;
+use crate::outcome::{Cause, Skip};
 use crate::sync::shard::Sum;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
@@ -68,7 +68,12 @@ struct More {
     last_error: Mutex<Option<Cause>>,
     /// How many samples in a row were long, of first polls and of later ones: no more than it takes to say so, and then for good.
     long_polls: [AtomicU32; 2],
+    /// If it is switched off: until when, in coarse milliseconds, or `FOR_GOOD`.
+    off_until: AtomicU64,
 }
+
+/// Until somebody switches it on.
+const FOR_GOOD: u64 = u64::MAX;
 
 /// It has been removed.
 const REMOVED: u32 = 1 << 31;
@@ -76,7 +81,9 @@ const REMOVED: u32 = 1 << 31;
 const CHECKED: u32 = 1 << 30;
 /// It has a filter.
 const FILTERED: u32 = 1 << 29;
-const RUNNING: u32 = FILTERED - 1;
+/// It is switched off, for a time or until it is switched on.
+const OFF: u32 = 1 << 28;
+const RUNNING: u32 = OFF - 1;
 
 impl Record {
     pub(crate) fn new(
@@ -183,16 +190,65 @@ impl Record {
     /// Asked by an emission that has a version in hand: if the removal came before that version, it is seen here; if it came after, `removed()` waits for the version.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.state.load(Ordering::Acquire) & (REMOVED | CHECKED | FILTERED) == 0
+        self.state.load(Ordering::Acquire) & (REMOVED | CHECKED | FILTERED | OFF) == 0
     }
 
     /// Whether it may be called if its filter says yes.
     pub(crate) fn is_plain_but_for_its_filter(&self) -> bool {
-        self.state.load(Ordering::Acquire) & (REMOVED | CHECKED) == 0
+        self.state.load(Ordering::Acquire) & (REMOVED | CHECKED | OFF) == 0
     }
 
     pub(crate) fn is_removed(&self) -> bool {
         self.state.load(Ordering::Acquire) & REMOVED != 0
+    }
+
+    /// Calls it no more until it is enabled.
+    pub(crate) fn disable(&self) {
+        self.switch_off(FOR_GOOD);
+    }
+
+    /// Calls it no more for so long, unless it is off for longer already.
+    pub(crate) fn pause(&self, time: Duration) {
+        let until = clock::now().checked_add(time);
+        self.switch_off(until.map_or(FOR_GOOD, |until| Coarse::at(until).0));
+    }
+
+    fn switch_off(&self, until: u64) {
+        let more = self.more();
+        more.off_until.fetch_max(until, Ordering::AcqRel);
+        self.state.fetch_or(OFF, Ordering::AcqRel);
+    }
+
+    /// Calls it again. True if it was off.
+    pub(crate) fn enable(&self) -> bool {
+        if self.off().is_none() {
+            return false;
+        }
+        self.more().off_until.store(0, Ordering::Release);
+        self.state.fetch_and(!OFF, Ordering::AcqRel);
+        true
+    }
+
+    /// Why it is not to be called now, if it is switched off. A pause that is over ends here.
+    pub(crate) fn off(&self) -> Option<Skip> {
+        if self.state.load(Ordering::Acquire) & OFF == 0 {
+            return None;
+        }
+        let until = &self.more().off_until;
+        match until.load(Ordering::Acquire) {
+            FOR_GOOD => Some(Skip::Disabled),
+            paused if Coarse::at(clock::now()).0 < paused => Some(Skip::Paused),
+            // Whoever switches it off again meanwhile is not overruled.
+            over => {
+                if until
+                    .compare_exchange(over, 0, Ordering::AcqRel, Ordering::Acquire)
+                    .is_ok()
+                {
+                    self.state.fetch_and(!OFF, Ordering::AcqRel);
+                }
+                None
+            }
+        }
     }
 
     /// Says that it is removed. Whoever does so wakes `quiet` after, when no lock is held.
@@ -297,7 +353,12 @@ impl Record {
     }
 
     /// What is known about it, with the counts as they were last settled.
-    pub(crate) fn metadata(&self, kind: Kind, storage: Option<Storage>) -> Metadata {
+    pub(crate) fn metadata(
+        &self,
+        kind: Kind,
+        storage: Option<Storage>,
+        layers: Option<Arc<[String]>>,
+    ) -> Metadata {
         let more = self.more.get();
         let calls = self.calls.load(Ordering::Relaxed);
         let count = |counter: fn(&More) -> &AtomicU64| {
@@ -308,6 +369,8 @@ impl Record {
             identity: self.identity(),
             kind,
             storage,
+            layers,
+            off: self.off(),
             priority: self.priority(),
             stage: self.stage(),
             added: SystemTime::UNIX_EPOCH
@@ -348,6 +411,7 @@ impl More {
             panics: AtomicU64::new(0),
             last_error: Mutex::default(),
             long_polls: Default::default(),
+            off_until: AtomicU64::new(0),
         }
     }
 }
@@ -372,7 +436,7 @@ mod tests {
     fn an_exception_that_is_counted_before_its_emission_is_no_call() {
         let record = record();
         record.not_called();
-        assert_eq!(record.metadata(Kind::Async, None).calls(), 0);
+        assert_eq!(record.metadata(Kind::Async, None, None).calls(), 0);
     }
 
     #[test]

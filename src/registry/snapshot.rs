@@ -20,6 +20,10 @@ pub(crate) struct Snapshot<E> {
     pub(crate) shares: bool,
     /// Whether any listener does not own its event: where each has a task, those share it too.
     pub(crate) lends: bool,
+    /// Whether any takes deliveries.
+    pub(crate) delivers: bool,
+    /// Whether any of those wants the time of the emission.
+    pub(crate) stamps: bool,
     pub(crate) home: Arc<Home>,
     /// What its emissions have done. Kept with the version, so that an emission counts for just the listeners that it saw.
     pub(crate) shards: Shards,
@@ -47,10 +51,12 @@ impl<E> Snapshot<E> {
         let lends = entries.iter().any(|entry| !entry.kind().owns());
         Self {
             number,
-            entries: entries.into(),
             keys,
             shares,
             lends,
+            delivers: entries.iter().any(|entry| entry.kind() == Kind::Service),
+            stamps: entries.iter().any(|entry| entry.wants_time()),
+            entries: entries.into(),
             home,
             shards: Shards::new(),
             settled: Mutex::default(),

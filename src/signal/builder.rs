@@ -10,6 +10,7 @@ use crate::buffer::{DropReason, Overflow};
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
+use crate::layer::{Layers, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::sync::Handle;
@@ -21,20 +22,22 @@ use crate::sync::Handle;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SignalBuilder<E: Event> {
     pub(crate) options: Options,
+    layers: Layers,
     name: Option<String>,
     on_dropped: Vec<OnDropped<E>>,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
     fn default() -> Self {
-        Self::with_options(Options::default())
+        Self::with_options(Options::default(), Layers::default())
     }
 }
 
 impl<E: Event> SignalBuilder<E> {
-    pub(crate) fn with_options(options: Options) -> Self {
+    pub(crate) fn with_options(options: Options, layers: Layers) -> Self {
         Self {
             options,
+            layers,
             name: None,
             on_dropped: Vec::new(),
         }
@@ -159,6 +162,22 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
+    /// How many calls of listeners may go on in the background, waiting for a retry or redriven. Default: 1,000; from 1 to 16,777,216. See
+    /// [`Retry::in_background`](crate::layer::Retry::in_background).
+    pub fn max_background(mut self, calls: usize) -> Self {
+        self.options.max_background = calls;
+        self
+    }
+
+    /// Notes the time of every emission for the deliveries of its listeners, one reading of the clock. Default: only where a service, a listener with its delivery or a dead letter asks
+    /// for it. See [`Delivery::emitted_at`](crate::Delivery::emitted_at).
+    pub fn timestamps(mut self) -> Self {
+        self.options.timestamps = true;
+        self
+    }
+
+    layer_methods!();
+
     /// Makes the signal.
     ///
     /// # Panics
@@ -185,6 +204,7 @@ impl<E: Event> SignalBuilder<E> {
     /// The first option whose value is outside its limits.
     pub fn try_build(self) -> Result<Signal<E>, OptionError> {
         self.options.check()?;
+        self.layers.check()?;
         let name = match self.name {
             Some(name) if name.is_empty() => {
                 return Err(OptionError::new(
@@ -197,7 +217,7 @@ impl<E: Event> SignalBuilder<E> {
             None => std::any::type_name::<E>().into(),
         };
         Ok(Signal {
-            inner: Inner::new(name, self.options, self.on_dropped),
+            inner: Inner::new(name, self.options, self.layers, self.on_dropped),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Inner;
+use super::{AnySignal as _, Inner};
 use crate::dispatch::{OnError, Order};
 use crate::event::Event;
 
@@ -47,7 +47,7 @@ impl Description {
             0 => "logged".to_owned(),
             n => format!("told to {n} callbacks"),
         };
-        let lines = vec![
+        let mut lines = vec![
             ("event", core.event_type.to_owned()),
             (
                 "listeners",
@@ -64,12 +64,25 @@ impl Description {
                     options.buffer, options.overflow, options.enqueue_concurrency
                 ),
             ),
+            ("background", format!("at most {}", options.max_background)),
             ("detached", format!("at most {}", options.max_detached)),
             ("recursion limit", options.recursion_limit.to_string()),
             ("dead events", format!("{:?}", options.dead_events)),
             ("failures", failures),
             ("panics", panics.to_owned()),
         ];
+        if !inner.layers.is_empty() {
+            lines.push(("layers", inner.layers.words().join(" > ")));
+        }
+        for listener in inner.metadata() {
+            if !listener.layers().is_empty() {
+                let who = &listener.identity;
+                lines.push((
+                    "layers",
+                    format!("of {who}: {}", listener.layers().join(" > ")),
+                ));
+            }
+        }
         Self {
             signal: core.name.to_string(),
             lines,

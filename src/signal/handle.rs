@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use super::{Inner, SignalBuilder};
 use crate::dispatch::Options;
 use crate::event::Event;
+use crate::layer::Layers;
 
 /// The fan-out point of one event type: its listeners, options and counts. Cheap to clone; clones are the same signal.
 ///
@@ -61,9 +62,14 @@ impl<E: Event> Signal<E> {
 
 impl<E: Event> Signal<E> {
     /// A signal with the options of a bus, which has checked them.
-    pub(crate) fn with_checked(options: Options) -> Self {
+    pub(crate) fn with_checked(options: Options, layers: Layers) -> Self {
         Self {
-            inner: Inner::new(std::any::type_name::<E>().into(), options, Vec::new()),
+            inner: Inner::new(
+                std::any::type_name::<E>().into(),
+                options,
+                layers,
+                Vec::new(),
+            ),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::buffer::{Buffer, DropReason};
 use crate::dispatch::{Core, Detached, Emit, Options, Order, Pass};
 use crate::event::Event;
+use crate::layer::Layers;
 use crate::outcome::catch;
 use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
 use crate::sync::{AtomicBool, Handle, Mutex, Ordering, Semaphore};
@@ -17,6 +18,8 @@ pub(crate) struct Inner<E> {
     pub(crate) registry: Arc<Registry<E>>,
     pub(super) buffer: Buffer<E>,
     pub(super) on_dropped: Vec<OnDropped<E>>,
+    /// What each listener starts from.
+    pub(crate) layers: Layers,
     /// One permit for each detached emission that may still be started.
     pub(super) max_detached: Arc<Semaphore>,
     /// The runtime that delivers buffered events.
@@ -28,6 +31,7 @@ impl<E: Event> Inner<E> {
     pub(crate) fn new(
         name: Arc<str>,
         options: Options,
+        layers: Layers,
         on_dropped: Vec<OnDropped<E>>,
     ) -> Arc<Self> {
         let order = match options.order {
@@ -42,6 +46,7 @@ impl<E: Event> Inner<E> {
                 options.enqueue_concurrency,
             ),
             on_dropped,
+            layers,
             max_detached: Arc::new(Semaphore::new(options.max_detached)),
             home: Mutex::new(options.runtime.clone()),
             warned_of_leak: AtomicBool::new(false),

@@ -1,19 +1,12 @@
 //! Registration with options.
 
-use std::future::Future;
+use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::Arc;
 
-use tower_service::Service;
-
-use super::{Batch, Signal, Subscription};
-use crate::error::{BoxError, OptionError};
-use crate::event::{Delivery, Event};
-use crate::key::Key;
-use crate::listener::{Callee, Filter, Kind, Listener, Step, callee};
-use crate::outcome::IntoOutcome;
-use crate::registry::{Budget, Insert, Record, RegisterError, Wishes, entry};
-use crate::sync::{AtomicU64, unique_id};
+use super::{Batch, Signal};
+use crate::event::Event;
+use crate::layer::{Layers, layer_methods};
+use crate::listener::Filter;
 
 /// Registers one listener; everything is optional and by name. The last call, `on` or one of its siblings, says what is called.
 ///
@@ -37,15 +30,35 @@ use crate::sync::{AtomicU64, unique_id};
 /// # Ok::<(), fanfare::RegisterError>(())
 /// ```
 #[must_use = "nothing is registered until `on` or one of its siblings is called"]
-pub struct ListenBuilder<'a, E: Event> {
-    target: Target<'a, E>,
-    location: &'static Location<'static>,
-    key: Option<String>,
-    replace: bool,
-    priority: i32,
-    stage: u32,
-    times: Option<u64>,
-    filter: Option<Filter<E>>,
+pub struct ListenBuilder<'a, E: Event, Takes = EventOnly> {
+    pub(super) target: Target<'a, E>,
+    pub(super) location: &'static Location<'static>,
+    pub(super) key: Option<String>,
+    pub(super) replace: bool,
+    pub(super) priority: i32,
+    pub(super) stage: u32,
+    pub(super) times: Option<u64>,
+    pub(super) once_means: Option<OnceMeans>,
+    pub(super) filter: Option<Filter<E>>,
+    pub(super) layers: Layers,
+    takes: PhantomData<Takes>,
+}
+
+/// The listener takes its event, and nothing else. See [`ListenBuilder`].
+#[derive(Clone, Copy, Debug)]
+pub struct EventOnly;
+
+/// The listener takes its event and its [`Delivery`](crate::Delivery). [`ListenBuilder::with_delivery`] leads here.
+#[derive(Clone, Copy, Debug)]
+pub struct WithDelivery;
+
+/// What `once` and `times` count for a listener that retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnceMeans {
+    /// Events: the first attempt uses up the one call, and that event is tried again as the retry says.
+    OneEvent,
+    /// Attempts: there is one for each call, and no retry.
+    OneAttempt,
 }
 
 pub(super) enum Target<'a, E: Event> {
@@ -56,14 +69,20 @@ pub(super) enum Target<'a, E: Event> {
 impl<'a, E: Event> ListenBuilder<'a, E> {
     pub(super) fn new(target: Target<'a, E>, location: &'static Location<'static>) -> Self {
         Self {
-            target,
             location,
             key: None,
             replace: false,
             priority: 0,
             stage: 0,
             times: None,
+            once_means: None,
             filter: None,
+            layers: match &target {
+                Target::Signal(signal) => signal.inner.layers.clone(),
+                Target::Batch(batch) => batch.signal().inner.layers.clone(),
+            },
+            takes: PhantomData,
+            target,
         }
     }
 
@@ -71,6 +90,35 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         Self::new(Target::Signal(signal), location)
     }
 
+    /// Gives the listener its [`Delivery`](crate::Delivery) beside the event: headers, ids, attempt, deadline, cancellation token.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// signal.listen().with_delivery().key("audit").on(async |n, delivery| {
+    ///     assert_eq!((n, delivery.attempt(), delivery.listener_key()), (7, 1, Some("audit")));
+    /// })?;
+    /// assert_eq!(signal.emit(7).await.delivered(), 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn with_delivery(self) -> ListenBuilder<'a, E, WithDelivery> {
+        ListenBuilder {
+            target: self.target,
+            location: self.location,
+            key: self.key,
+            replace: self.replace,
+            priority: self.priority,
+            stage: self.stage,
+            times: self.times,
+            once_means: self.once_means,
+            filter: self.filter,
+            layers: self.layers,
+            takes: PhantomData,
+        }
+    }
+}
+
+impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
     /// Names the listener. Unique in the signal, not empty. Default: no key; the listener does not show in `keys()`. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
@@ -117,6 +165,22 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         self
     }
 
+    /// Says what [`once`](Self::once) and [`times`](Self::times) count for a listener that has a retry; without it such a listener is refused. Default: not said.
+    ///
+    /// ```
+    /// use fanfare::{OnceMeans, Signal};
+    /// use fanfare::layer::Retry;
+    ///
+    /// let signal = Signal::<u32>::new();
+    /// assert!(signal.listen().once().retry(Retry::exponential()).on(async |_| {}).is_err());
+    /// signal.listen().once().once_means(OnceMeans::OneEvent).retry(Retry::exponential()).on(async |_| {})?;
+    /// # Ok::<(), fanfare::RegisterError>(())
+    /// ```
+    pub fn once_means(mut self, means: OnceMeans) -> Self {
+        self.once_means = Some(means);
+        self
+    }
+
     /// Calls the listener only for events that `wanted` says yes to; the others are reported as skipped. It runs in the emitter's task, before a
     /// permit is taken; it should be quick. A panic in it is the listener's. Default: every event. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn filter(mut self, wanted: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
@@ -124,156 +188,10 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
         self
     }
 
-    /// Registers an async closure, an async fn, or a closure that returns a future. See [`Signal::on`].
-    ///
-    /// # Errors
-    ///
-    /// [`RegisterError`], if the key is taken or an option makes no sense.
-    pub fn on<F, Fut>(self, listener: F) -> Result<Subscription, RegisterError>
-    where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
-        Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
-    {
-        self.register(Kind::Async, |_| callee::owned(listener))
-    }
-
-    /// Registers an async closure that can fail: `?` works with no annotation. See [`Signal::try_on`].
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn try_on<F, Fut>(self, listener: F) -> Result<Subscription, RegisterError>
-    where
-        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
-        Fut: Future<Output = Result<(), BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
-    {
-        self.register(Kind::Async, |_| callee::owned(listener))
-    }
-
-    /// Registers a closure that borrows the event and runs in place. See [`Signal::on_sync`].
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn on_sync<F, R>(self, listener: F) -> Result<Subscription, RegisterError>
-    where
-        F: Fn(&E) -> R + Send + Sync + 'static, // fix: capture only what is `Send + Sync` (`Arc` for `Rc`, `Mutex` for `RefCell`)
-        R: IntoOutcome,
-    {
-        let listener = move |event: &E| Step::from(listener(event).into_outcome());
-        self.register(Kind::Sync, |_| callee::borrowed(listener))
-    }
-
-    /// Registers an async closure that shares one `Arc` of the event with the others of its kind. See [`Signal::on_shared`].
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn on_shared<F, Fut>(self, listener: F) -> Result<Subscription, RegisterError>
-    where
-        F: FnOnce(Arc<E>) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
-        Fut: Future<Output: IntoOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
-    {
-        self.register(Kind::Shared, |_| callee::shared(listener))
-    }
-
-    /// Registers a closure that blocks. See [`Signal::on_blocking`].
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn on_blocking<F, R>(self, listener: F) -> Result<Subscription, RegisterError>
-    where
-        F: Fn(E) -> R + Send + Sync + 'static, // fix: capture only what is `Send + Sync` (`Arc` for `Rc`, `Mutex` for `RefCell`)
-        R: IntoOutcome,
-    {
-        self.register(Kind::Blocking, |_| callee::blocking(listener))
-    }
-
-    /// Registers a value that implements [`Listener`].
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn listener(self, listener: impl Listener<E>) -> Result<Subscription, RegisterError> {
-        self.register(Kind::Async, |_| callee::listener(listener))
-    }
-
-    /// Registers a `tower` service. See [`Signal::service`].
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn service<S>(self, service: S) -> Result<Subscription, RegisterError>
-    where
-        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send + 'static,
-    {
-        self.register(Kind::Service, |record| {
-            callee::service(service, record.identity())
-        })
-    }
-
-    fn register<C: Callee<E> + 'static>(
-        self,
-        kind: Kind,
-        callee: impl FnOnce(&Record) -> C,
-    ) -> Result<Subscription, RegisterError> {
-        let event_type = std::any::type_name::<E>();
-        if event_type.starts_with('&') {
-            return Err(RegisterError::ReferenceType { event_type });
-        }
-        let key = match self.key {
-            None => None,
-            Some(text) => Some(Key::parse(&text).ok_or_else(|| {
-                OptionError::new("key", "\"\"", "it takes text that is not empty")
-            })?),
-        };
-        let budget = match self.times {
-            None => Budget::Unlimited,
-            Some(0) => {
-                return Err(OptionError::new(
-                    "times",
-                    0,
-                    "it takes 1 or more; a listener that is not wanted is `remove`d",
-                )
-                .into());
-            }
-            Some(of) => Budget::Times {
-                left: AtomicU64::new(of),
-                of,
-            },
-        };
-        let signal = match &self.target {
-            Target::Signal(signal) => signal,
-            Target::Batch(batch) => batch.signal(),
-        };
-        let wishes = Wishes {
-            key,
-            priority: self.priority,
-            stage: self.stage,
-            budget,
-            filtered: self.filter.is_some(),
-        };
-        let home = Arc::clone(signal.inner.registry.home());
-        let record = Record::new(unique_id(), self.location, home, kind, wishes);
-        let callee = callee(&record);
-        let (entry, listed) = entry(record, callee, self.filter);
-        let subscription = Subscription::new(listed);
-        let insert = Insert {
-            entry,
-            replace: self.replace,
-        };
-        match self.target {
-            Target::Signal(signal) => signal.inner.insert(&[insert])?,
-            Target::Batch(batch) => batch.stage(insert),
-        }
-        Ok(subscription)
-    }
+    layer_methods!();
 }
 
-impl<E: Event> std::fmt::Debug for ListenBuilder<'_, E> {
+impl<E: Event, Takes> std::fmt::Debug for ListenBuilder<'_, E, Takes> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ListenBuilder")
             .field("key", &self.key)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::context::{count_within, is_within, without_permit};
 use crate::key::Key;
@@ -86,6 +87,37 @@ impl Subscription {
             }
         };
         without_permit(wait).await;
+    }
+
+    /// Calls the listener no more, until [`enable`](Self::enable): its emissions report it as skipped. Calls that run go on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let signal = fanfare::Signal::<u32>::new();
+    /// let sub = signal.on(async |_| {});
+    /// sub.disable();
+    /// assert_eq!(signal.emit(1).await.skipped(), 1);
+    /// assert!(sub.enable());
+    /// assert_eq!(signal.emit(2).await.delivered(), 1);
+    /// # }
+    /// ```
+    pub fn disable(&self) {
+        self.listed.record().disable();
+    }
+
+    /// Calls the listener no more for so long, unless it is off for longer already. As [`disable`](Self::disable).
+    pub fn pause(&self, time: Duration) {
+        self.listed.record().pause(time);
+    }
+
+    /// Calls the listener again. True if it was disabled or paused.
+    pub fn enable(&self) -> bool {
+        self.listed.record().enable()
+    }
+
+    /// Whether it is called: neither disabled nor paused. See [`disable`](Self::disable).
+    pub fn is_enabled(&self) -> bool {
+        self.listed.record().off().is_none()
     }
 
     /// Makes a guard that removes the listener when it is dropped.

@@ -1,0 +1,215 @@
+//! What goes on when its emission does not: calls that wait for a retry, and those of a redrive.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::{Core, Pass};
+use crate::clock::{self, Instant};
+use crate::context::{Frame, Lease, Outer};
+use crate::listener::{Keeper, Rest};
+use crate::outcome::{Cancellation, Cause, Counts, ReportEntry, Verdict, catch};
+use crate::pool::Acquire;
+use crate::registry::Listed;
+use crate::sync::{Handle, OwnedSemaphorePermit};
+
+/// What the calls of one listener may ask of its signal.
+pub(crate) struct Keep {
+    core: Arc<Core>,
+    /// Set once the listener is made.
+    listed: OnceLock<Weak<dyn Listed>>,
+}
+
+impl Keep {
+    pub(crate) fn new(core: &Arc<Core>) -> Arc<Self> {
+        Arc::new(Self {
+            core: Arc::clone(core),
+            listed: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn set_listed(&self, listed: &Arc<dyn Listed>) {
+        let _ = self.listed.set(Arc::downgrade(listed));
+    }
+
+    fn listed(&self) -> Option<Arc<dyn Listed>> {
+        self.listed.get()?.upgrade()
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let pass = Pass::of_begun(&self.core);
+        let listed = self.listed()?;
+        listed.record().enter();
+        Some(Mark { listed, pass })
+    }
+}
+
+impl Keeper for Keep {
+    fn hold(&self) -> Option<Box<dyn Any + Send>> {
+        Some(Box::new(self.mark()?))
+    }
+
+    fn run(&self, rest: Rest) -> Result<(), Rest> {
+        let room = Arc::clone(&self.core.background).try_acquire_owned();
+        let parts = (room.ok(), self.core.options.handle(), self.mark());
+        let (Some(room), Some(runtime), Some(mark)) = parts else {
+            return Err(rest);
+        };
+        let task = Background {
+            core: Arc::clone(&self.core),
+            began: clock::now(),
+            rest: Some(rest),
+            lease: None,
+            taking: None,
+            acquire: None,
+            mark,
+            _room: room,
+        };
+        runtime.spawn(task.run());
+        Ok(())
+    }
+
+    fn runtime(&self) -> Option<Handle> {
+        self.core.options.handle()
+    }
+
+    fn is_listening(&self) -> bool {
+        self.listed()
+            .is_some_and(|listed| !listed.record().is_removed())
+    }
+
+    fn disable(&self) {
+        if let Some(listed) = self.listed() {
+            listed.record().disable();
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        if let Some(listed) = self.listed() {
+            listed.record().pause(time);
+        }
+    }
+}
+
+/// That a listener runs, and that its signal is busy with it.
+struct Mark {
+    listed: Arc<dyn Listed>,
+    #[expect(dead_code, reason = "it is held")]
+    pass: Pass,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.listed.record().leave();
+    }
+}
+
+/// One call in a task of its own, which nobody waits for but shutdown. Field order is drop order: the permit before the mark, and both before its room.
+struct Background {
+    core: Arc<Core>,
+    began: Instant,
+    /// What runs; taken when it has ended.
+    rest: Option<Rest>,
+    lease: Option<Arc<Lease>>,
+    taking: Option<Acquire>,
+    acquire: Option<Acquire>,
+    mark: Mark,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Background {
+    async fn run(mut self) {
+        let core = Arc::clone(&self.core);
+        let mut drained = std::pin::pin!(core.drained.fires());
+        let verdict = poll_fn(|cx| {
+            if let Poll::Ready(verdict) = self.poll(cx) {
+                return Poll::Ready(Some(verdict));
+            }
+            drained.as_mut().poll(cx).map(|()| None)
+        });
+        match verdict.await {
+            Some(verdict) => {
+                self.rest = None;
+                self.tell(verdict);
+            }
+            None => self.cancel(Cancellation::Shutdown),
+        }
+    }
+
+    /// Polls the call, on a permit if the signal has a pool.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+        if let (None, Some(pool)) = (&self.lease, &self.core.options.pool) {
+            let acquire = self.acquire.get_or_insert_with(|| pool.acquire());
+            let permit = ready!(acquire.as_mut().poll(cx)).ok();
+            self.acquire = None;
+            self.lease = permit.map(Lease::new);
+        }
+        if let Some(lease) = &self.lease {
+            ready!(lease.poll_may_run(cx, &mut self.taking));
+        }
+        let rest = self.rest.as_mut().expect("it is polled until it has ended");
+        let frame = frame(&self.mark, self.lease.as_ref());
+        let polled = frame.enter(|| catch(|| rest.as_mut().poll(cx)));
+        let polled =
+            polled.unwrap_or_else(|message| Poll::Ready(Verdict::not(Cause::Panicked(message))));
+        if let (Poll::Pending, Some(lease)) = (&polled, &self.lease) {
+            lease.suspend();
+        }
+        polled
+    }
+
+    /// Ends the call where it is.
+    fn cancel(&mut self, why: Cancellation) {
+        let Some(rest) = self.rest.take() else { return };
+        let frame = frame(&self.mark, self.lease.as_ref());
+        let dropped = frame.enter(|| catch(|| drop(rest)));
+        if let Err(message) = dropped {
+            tracing::error!(listener = %self.mark.listed.record().identity(), %message, "a cancelled listener panicked while it was dropped");
+        }
+        self.tell(Verdict::not(Cause::Cancelled(why)));
+    }
+
+    /// The report has said `Deferred`; this is what came of it.
+    fn tell(&self, verdict: Verdict) {
+        let Some(cause) = verdict.into_cause() else {
+            return;
+        };
+        let record = self.mark.listed.record();
+        record.not_done(&cause);
+        let mut counts = Counts::default();
+        counts.add(cause.outcome());
+        self.core.counters.add_not_done(&counts);
+        if cause.outcome().is_failure() {
+            self.core.tell(&ReportEntry {
+                index: 0,
+                who: record.identity(),
+                cause,
+                duration: Some(clock::now().saturating_duration_since(self.began)),
+            });
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.cancel(Cancellation::RuntimeEnded);
+        if let Some(lease) = &self.lease {
+            drop(lease.end());
+        }
+    }
+}
+
+fn frame<'a>(mark: &'a Mark, lease: Option<&'a Arc<Lease>>) -> Frame<'a> {
+    Frame {
+        calls: mark.listed.record(),
+        place: 0.into(),
+        lease,
+        version: 0,
+        marked: true,
+        inside: true,
+        depth: 1,
+        outer: Outer::Nothing,
+    }
+}

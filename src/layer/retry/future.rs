@@ -1,0 +1,198 @@
+//! The future.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tower::ServiceExt as _;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::service::Shared;
+use super::state::{Attempts, Next, Wish, elapsed};
+use crate::clock::{self, Instant, Sleep, sleep_until};
+use crate::context::{WithoutPermit, without_permit};
+use crate::error::BoxError;
+use crate::event::Delivery;
+use crate::layer::Decision;
+use crate::layer::policy::Failure;
+use crate::outcome::{CallError, Cause, Outcome, Rejection};
+
+/// So many attempts are made without a wait before other tasks have their turn.
+const AT_ONCE: u32 = 32;
+
+pin_project! {
+    /// The future of [`RetryService`](super::RetryService).
+    pub struct RetryFuture<S: Service<Delivery>> {
+        #[pin]
+        phase: Phase<S>,
+        inner: S,
+        shared: Arc<Shared>,
+        delivery: Delivery,
+        // When the call began, if a limit asks for it.
+        begun: Option<Instant>,
+        // Made by the first failure.
+        attempts: Option<Box<Attempts>>,
+    }
+}
+
+pin_project! {
+    #[project = PhaseProjection]
+    enum Phase<S: Service<Delivery>> {
+        Attempt { #[pin] attempt: Oneshot<S, Delivery> },
+        // Whoever drives the call may take it to the background before the wait begins.
+        Handover { number: u32, wait: Duration },
+        Wait { number: u32, wait: WithoutPermit<Sleep> },
+    }
+}
+
+impl<S: Service<Delivery> + Clone> RetryFuture<S> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>, delivery: Delivery) -> Self {
+        let config = &shared.config;
+        if let Some(budget) = &config.budget {
+            budget.called();
+        }
+        let begun = config.limits.max_elapsed.map(|_| clock::now());
+        let attempt = inner.clone().oneshot(delivery.clone());
+        Self {
+            phase: Phase::Attempt { attempt },
+            inner,
+            shared,
+            delivery,
+            begun,
+            attempts: None,
+        }
+    }
+}
+
+impl<S> Future for RetryFuture<S>
+where
+    S: Service<Delivery, Response = ()> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<(), BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let (number, wait) = match this.phase.as_mut().project() {
+                PhaseProjection::Attempt { attempt } => {
+                    let Err(error) = ready!(attempt.poll(cx)) else {
+                        return Poll::Ready(Ok(()));
+                    };
+                    let error = error.into();
+                    let attempts = this.attempts.get_or_insert_with(|| {
+                        let config = &this.shared.config;
+                        Box::new(Attempts::new(config.limits, config.delays.begin()))
+                    });
+                    let next = after(&error, this.shared, this.delivery, *this.begun, attempts);
+                    let Next::Attempt { number, wait } = next else {
+                        return Poll::Ready(Err(error));
+                    };
+                    tracing::debug!(signal = this.delivery.signal(), attempt = number, ?wait, %error, "another attempt");
+                    let background = this.shared.config.background && !wait.is_zero();
+                    if background && this.delivery.call().ask_to_defer() {
+                        this.phase.set(Phase::Handover { number, wait });
+                        // If nobody takes it, it goes on here.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    if wait.is_zero() && number % AT_ONCE == 0 {
+                        this.phase.set(Phase::Handover { number, wait });
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    (number, wait)
+                }
+                PhaseProjection::Handover { number, wait } => (*number, *wait),
+                PhaseProjection::Wait { number, wait } => {
+                    ready!(Pin::new(wait).poll(cx));
+                    (*number, Duration::ZERO)
+                }
+            };
+            if wait.is_zero() {
+                *this.delivery = this.delivery.again(number);
+                let attempt = this.inner.clone().oneshot(this.delivery.clone());
+                this.phase.set(Phase::Attempt { attempt });
+            } else {
+                // A wait beyond the clock's range is as good as for ever.
+                let ends = clock::now().checked_add(wait);
+                let ends = ends.unwrap_or_else(|| clock::now() + Duration::from_secs(1 << 30));
+                let wait = without_permit(sleep_until(ends));
+                this.phase.set(Phase::Wait { number, wait });
+            }
+        }
+    }
+}
+
+/// What happens after an attempt that failed.
+fn after(
+    error: &BoxError,
+    shared: &Shared,
+    delivery: &Delivery,
+    begun: Option<Instant>,
+    attempts: &mut Attempts,
+) -> Next {
+    let config = &shared.config;
+    let failure = Failure::new(error, delivery);
+    let wish = match config.policy.decide(&failure) {
+        Some(decision) => wish_of(decision),
+        None => wish_by_default(error, config.panics, config.rejections),
+    };
+    let now = clock::now();
+    let left = delivery
+        .deadline()
+        .map(|deadline| deadline.saturating_duration_since(now));
+    let next = attempts.failed(wish, elapsed(begun, now), left, shared.dice());
+    let counts = matches!(next, Next::Attempt { .. }) && !matches!(wish, Wish::Snooze(_));
+    match &config.budget {
+        Some(budget) if counts && !budget.takes() => Next::GiveUp,
+        _ => next,
+    }
+}
+
+fn wish_of(decision: Decision) -> Wish {
+    match decision {
+        Decision::Retry => Wish::After(Duration::ZERO),
+        Decision::RetryAfter(wait) => Wish::After(wait),
+        Decision::Snooze(wait) => Wish::Snooze(wait),
+        Decision::GiveUp | Decision::DeadLetter | Decision::Disable | Decision::Pause(_) => {
+            Wish::GiveUp
+        }
+    }
+}
+
+/// What is done if nothing was decided.
+fn wish_by_default(error: &BoxError, panics: bool, rejections: bool) -> Wish {
+    let again = match Cause::outcome_of(&**error) {
+        Outcome::Failed | Outcome::TimedOut => true,
+        Outcome::Panicked => panics,
+        Outcome::Rejected => rejections,
+        _ => false,
+    };
+    if !again {
+        return Wish::GiveUp;
+    }
+    let rejection = match error.downcast_ref().map(CallError::cause) {
+        Some(Cause::Rejected(rejection)) => Some(rejection),
+        _ => None,
+    };
+    let at_least = match rejection {
+        Some(Rejection::RateLimited { retry_after }) => *retry_after,
+        Some(Rejection::CircuitOpen { retry_after }) => retry_after.unwrap_or_default(),
+        _ => Duration::ZERO,
+    };
+    Wish::Again { at_least }
+}
+
+impl<S: Service<Delivery>> fmt::Debug for RetryFuture<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryFuture")
+            .field("delivery", &self.delivery)
+            .finish_non_exhaustive()
+    }
+}

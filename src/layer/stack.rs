@@ -1,0 +1,345 @@
+//! Which layers are around a listener, and in which order.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::station::{Station, WayBack};
+use super::{BoxListener, CatchPanic, DeadLetter, Deadline, FailurePolicy, Retry, Timeout, Trace};
+use crate::error::{BoxError, OptionError};
+use crate::event::Delivery;
+use crate::key::Identity;
+use crate::listener::Keeper;
+
+/// A place in the stack of a listener, named after the layer that stands there. A layer of yours at a place stands just outside the layer that it is named after; of
+/// several at one place, the first that was given is outermost, those of a bus outside those of a signal outside those of a listener.
+///
+/// The order is fixed, outermost first, as the variants are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// Outermost: around all others.
+    Trace,
+    /// For a layer that measures calls, with all their attempts.
+    Metrics,
+    /// Where a call that has failed for good is seen.
+    DeadLetter,
+    /// The time of all attempts.
+    Deadline,
+    /// Once a call, before its first attempt.
+    Dedup,
+    /// Outside of it is once a call; inside, once an attempt.
+    Retry,
+    /// Each attempt passes the rate limit.
+    RateLimit,
+    /// Each attempt takes its place among those that run at once.
+    Concurrency,
+    /// Each attempt passes the breaker, which sees how it ends.
+    CircuitBreaker,
+    /// The time of one attempt.
+    Timeout,
+    /// A panic becomes an error.
+    Panic,
+    /// Innermost: directly around the listener, where a panic is a panic.
+    Listener,
+}
+
+impl Place {
+    /// All places, outermost first.
+    pub const ALL: [Self; 12] = [
+        Self::Trace,
+        Self::Metrics,
+        Self::DeadLetter,
+        Self::Deadline,
+        Self::Dedup,
+        Self::Retry,
+        Self::RateLimit,
+        Self::Concurrency,
+        Self::CircuitBreaker,
+        Self::Timeout,
+        Self::Panic,
+        Self::Listener,
+    ];
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trace => "trace",
+            Self::Metrics => "metrics",
+            Self::DeadLetter => "dead letter",
+            Self::Deadline => "deadline",
+            Self::Dedup => "dedup",
+            Self::Retry => "retry",
+            Self::RateLimit => "rate limit",
+            Self::Concurrency => "concurrency",
+            Self::CircuitBreaker => "circuit breaker",
+            Self::Timeout => "timeout",
+            Self::Panic => "panic",
+            Self::Listener => "listener",
+        })
+    }
+}
+
+/// The layers that a listener, a signal or a bus was given. Nothing, and free to clone, for most.
+#[derive(Clone, Default)]
+pub(crate) struct Layers(Option<Box<Slots>>);
+
+/// The layers by name, and those that have none.
+#[derive(Clone, Default)]
+pub(crate) struct Slots {
+    pub(crate) trace: Option<Trace>,
+    pub(crate) dead_letter: Option<DeadLetter>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) policy: FailurePolicy,
+    custom: Vec<Custom>,
+}
+
+/// A layer that Fanfare does not know.
+#[derive(Clone)]
+struct Custom {
+    place: Place,
+    name: &'static str,
+    wrap: Arc<dyn Fn(BoxListener) -> BoxListener + Send + Sync>,
+}
+
+/// What a stack is built for.
+pub(crate) struct Around {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) keeper: Arc<dyn Keeper>,
+    /// The listener itself asks for the time of the emission.
+    pub(crate) wants_time: bool,
+}
+
+impl Layers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn slots(&mut self) -> &mut Slots {
+        self.0.get_or_insert_default()
+    }
+
+    /// Leaves out what stands at a place, however it came there.
+    pub(crate) fn without(&mut self, place: Place) {
+        let Some(slots) = &mut self.0 else { return };
+        slots.custom.retain(|custom| custom.place != place);
+        match place {
+            Place::Trace => slots.trace = None,
+            Place::DeadLetter => slots.dead_letter = None,
+            Place::Deadline => slots.deadline = None,
+            Place::Retry => slots.retry = None,
+            Place::Timeout => slots.timeout = None,
+            _ => {}
+        }
+    }
+
+    /// Adds a layer that is cloned a call.
+    pub(crate) fn add<L>(&mut self, place: Place, layer: L)
+    where
+        L: Layer<BoxListener> + Send + Sync + 'static,
+        L::Service: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Delivery>>::Error: Into<BoxError>,
+        <L::Service as Service<Delivery>>::Future: Send + 'static,
+    {
+        self.push::<L>(place, move |inner| BoxListener::of(layer.layer(inner)));
+    }
+
+    /// Adds a layer whose service is not `Clone`.
+    pub(crate) fn add_exclusive<L>(&mut self, place: Place, layer: L)
+    where
+        L: Layer<BoxListener> + Send + Sync + 'static,
+        L::Service: Service<Delivery, Response = ()> + Send + 'static,
+        <L::Service as Service<Delivery>>::Error: Into<BoxError>,
+        <L::Service as Service<Delivery>>::Future: Send + 'static,
+    {
+        self.push::<L>(place, move |inner| {
+            BoxListener::exclusive(layer.layer(inner))
+        });
+    }
+
+    fn push<L>(
+        &mut self,
+        place: Place,
+        wrap: impl Fn(BoxListener) -> BoxListener + Send + Sync + 'static,
+    ) {
+        self.slots().custom.push(Custom {
+            place,
+            name: short_name::<L>(),
+            wrap: Arc::new(wrap),
+        });
+    }
+
+    /// What makes no sense, by itself.
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
+        let Some(slots) = &self.0 else { return Ok(()) };
+        slots.retry.as_ref().map_or(Ok(()), Retry::check)?;
+        check_times(slots.deadline, slots.timeout)
+    }
+
+    /// What makes no sense for a listener of this signal.
+    pub(crate) fn check_for(&self, signal: u64) -> Result<(), OptionError> {
+        self.check()?;
+        let dead_letter = self.0.as_ref().and_then(|slots| slots.dead_letter.as_ref());
+        if dead_letter.and_then(DeadLetter::leads_to) == Some(signal) {
+            return Err(OptionError::new(
+                "dead_letter",
+                "the signal of the listener itself",
+                "it takes another one: a letter that fails would be a letter again, for ever; `without(Place::DeadLetter)` leaves out one that is inherited",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_retry(&self) -> bool {
+        self.0.as_ref().is_some_and(|slots| slots.retry.is_some())
+    }
+
+    /// What is around a listener, outermost first, in words.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let none = Slots::default();
+        self.0.as_deref().unwrap_or(&none).words()
+    }
+
+    /// Puts the layers around a listener.
+    pub(crate) fn around<S>(&self, listener: S, around: Around) -> Arc<Station>
+    where
+        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let none = Slots::default();
+        let slots = self.0.as_deref().unwrap_or(&none);
+        let back = Arc::new(OnceLock::new());
+        let station = Arc::new(Station {
+            service: slots.service(listener, &back),
+            policy: slots.policy.clone(),
+            stack: slots.words().into(),
+            wants_time: around.wants_time || slots.dead_letter.is_some(),
+            identity: around.identity,
+            keeper: around.keeper,
+        });
+        let _ = back.set(Arc::downgrade(&station));
+        station
+    }
+}
+
+impl Slots {
+    /// The layers around a listener, from the innermost out.
+    fn service<S>(&self, listener: S, back: &Arc<OnceLock<WayBack>>) -> BoxListener
+    where
+        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let innermost = self.custom_at(Place::Listener).next().is_some();
+        let mut service = if innermost {
+            let listener = self.wrapped(Place::Listener, BoxListener::of(listener));
+            BoxListener::ready(CatchPanic.layer(listener))
+        } else {
+            BoxListener::ready(CatchPanic.layer(listener))
+        };
+        for place in Place::ALL.into_iter().rev().skip(1) {
+            service = self.layered(place, service, back);
+            service = self.wrapped(place, service);
+        }
+        service
+    }
+
+    /// The layer that a place is named after.
+    fn layered(
+        &self,
+        place: Place,
+        inner: BoxListener,
+        back: &Arc<OnceLock<WayBack>>,
+    ) -> BoxListener {
+        match place {
+            Place::Trace => put(self.trace.as_ref(), inner),
+            Place::DeadLetter => {
+                let letter = self.dead_letter.clone();
+                let letter = letter.map(|l| l.under(&self.policy).with_way_back(back));
+                put(letter.as_ref(), inner)
+            }
+            Place::Deadline => put(self.deadline.as_ref(), inner),
+            Place::Retry => {
+                let retry = self.retry.clone().map(|retry| retry.under(&self.policy));
+                put(retry.as_ref(), inner)
+            }
+            Place::Timeout => put(self.timeout.as_ref(), inner),
+            _ => inner,
+        }
+    }
+
+    fn custom_at(&self, place: Place) -> impl DoubleEndedIterator<Item = &Custom> {
+        let at = move |custom: &&Custom| custom.place == place;
+        self.custom.iter().filter(at)
+    }
+
+    /// The layers that were given for a place: the first outermost.
+    fn wrapped(&self, place: Place, inner: BoxListener) -> BoxListener {
+        let customs = self.custom_at(place).rev();
+        customs.fold(inner, |inner, custom| (custom.wrap)(inner))
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for place in Place::ALL {
+            words.extend(self.custom_at(place).map(|custom| custom.name.to_owned()));
+            let detail = match place {
+                Place::Trace => self.trace.map(|trace| trace.level().to_string()),
+                Place::DeadLetter => self.dead_letter.as_ref().map(ToString::to_string),
+                Place::Deadline => self.deadline.map(|it| format!("{:?}", it.given())),
+                Place::Retry => self.retry.as_ref().map(ToString::to_string),
+                Place::Timeout => self.timeout.map(|it| format!("{:?}", it.given())),
+                Place::Panic | Place::Listener => Some(String::new()),
+                _ => None,
+            };
+            words.extend(detail.map(|detail| match detail.as_str() {
+                "" => place.to_string(),
+                detail => format!("{place} ({detail})"),
+            }));
+        }
+        words
+    }
+}
+
+/// Puts a layer of ours around, if there is one.
+fn put<L>(layer: Option<&L>, inner: BoxListener) -> BoxListener
+where
+    L: Layer<BoxListener>,
+    L::Service: Service<Delivery, Response = (), Error = BoxError> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Delivery>>::Future: Send + 'static,
+{
+    match layer {
+        Some(layer) => BoxListener::ready(layer.layer(inner)),
+        None => inner,
+    }
+}
+
+/// An attempt that may take as long as all attempts together would never be tried again.
+fn check_times(deadline: Option<Deadline>, timeout: Option<Timeout>) -> Result<(), OptionError> {
+    let (deadline, timeout) = (deadline.map(Deadline::given), timeout.map(Timeout::given));
+    for (name, given) in [("deadline", deadline), ("timeout", timeout)] {
+        if given.is_some_and(|given| given.is_zero()) {
+            return Err(OptionError::new(name, "0ns", "it takes a time above zero"));
+        }
+    }
+    match (deadline, timeout) {
+        (Some(deadline), Some(timeout)) if timeout >= deadline => Err(OptionError::new(
+            "timeout",
+            format!("{timeout:?} with a deadline of {deadline:?}"),
+            "an attempt's timeout is shorter than the deadline of all attempts",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The name of a type without the modules that it is in.
+fn short_name<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let head = name.split('<').next().unwrap_or(name);
+    head.rsplit("::").next().unwrap_or(head)
+}

@@ -1,0 +1,163 @@
+//! A listener with its whole stack, as the dispatcher calls it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use tower::ServiceExt as _;
+use tower::util::Oneshot;
+
+use super::policy::Failure;
+use super::{BoxListener, Decision, FailurePolicy};
+use crate::error::BoxError;
+use crate::event::{Delivery, Event};
+use crate::key::Identity;
+use crate::listener::{Call, Callee, Keeper, Kind, Payload, Rest, Slot, Step, Storage};
+use crate::outcome::{Cause, Verdict};
+
+/// A listener with its whole stack.
+pub(crate) struct Station {
+    pub(super) service: BoxListener,
+    pub(super) identity: Arc<Identity>,
+    pub(super) policy: FailurePolicy,
+    pub(super) keeper: Arc<dyn Keeper>,
+    /// What is around the listener, outermost first.
+    pub(super) stack: Arc<[String]>,
+    /// Some layer or the listener asks for the time of the emission.
+    pub(super) wants_time: bool,
+}
+
+impl Station {
+    /// A call of the listener.
+    fn drive(self: &Arc<Self>, delivery: Delivery) -> Drive {
+        Drive {
+            state: State::Here(self.service.clone().oneshot(delivery.clone())),
+            station: Arc::clone(self),
+            delivery,
+        }
+    }
+
+    /// What a call comes to that ended with this error.
+    fn conclude(&self, error: BoxError, delivery: &Delivery) -> Verdict {
+        match self.policy.decide(&Failure::new(&error, delivery)) {
+            Some(Decision::Disable) => self.keeper.disable(),
+            Some(Decision::Pause(time)) => self.keeper.pause(time),
+            _ => {}
+        }
+        Verdict::not(Cause::of(error))
+    }
+}
+
+/// A station in the list of a signal.
+pub(crate) struct Layered(pub(crate) Arc<Station>);
+
+impl<E: Event> Callee<E> for Layered {
+    fn kind(&self) -> Kind {
+        Kind::Service
+    }
+
+    fn storage(&self) -> Option<Storage> {
+        Some(Slot::storage_of::<Drive>())
+    }
+
+    fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
+        let delivery = delivery_of(call.payload, &self.0.identity);
+        slot.start(self.0.drive(delivery), cx)
+    }
+
+    fn wants_time(&self) -> bool {
+        self.0.wants_time
+    }
+
+    fn stack(&self) -> Option<&Arc<[String]>> {
+        Some(&self.0.stack)
+    }
+}
+
+/// The first delivery of an event to one listener.
+fn delivery_of<E: Event>(payload: &mut Payload<E>, identity: &Arc<Identity>) -> Delivery {
+    let envelope = Arc::clone(payload.envelope());
+    Delivery::first(payload.share(), envelope, Arc::clone(identity))
+}
+
+/// One call of a station.
+struct Drive {
+    state: State,
+    station: Arc<Station>,
+    delivery: Delivery,
+}
+
+enum State {
+    Here(Oneshot<BoxListener, Delivery>),
+    /// It was offered to the background, which had no room for it.
+    Back(Rest),
+    Gone,
+}
+
+impl Future for Drive {
+    type Output = Verdict;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let this = &mut *self;
+        let polled = match &mut this.state {
+            State::Here(service) => Pin::new(service).poll(cx),
+            State::Back(rest) => return rest.as_mut().poll(cx),
+            State::Gone => unreachable!("polled after it was ready"),
+        };
+        let call = this.delivery.call();
+        match polled {
+            Poll::Ready(Ok(())) if call.is_asked_to_stop() => Poll::Ready(Verdict::stop()),
+            Poll::Ready(Ok(())) => Poll::Ready(Verdict::done()),
+            Poll::Ready(Err(error)) => Poll::Ready(this.station.conclude(error, &this.delivery)),
+            Poll::Pending if call.take_deferral() => {
+                call.stay();
+                let rest = Self {
+                    state: std::mem::replace(&mut this.state, State::Gone),
+                    station: Arc::clone(&this.station),
+                    delivery: this.delivery.clone(),
+                };
+                match this.station.keeper.run(Box::pin(rest)) {
+                    Ok(()) => Poll::Ready(Verdict::not(Cause::Deferred)),
+                    Err(rest) => {
+                        // It has asked to be polled again.
+                        this.state = State::Back(rest);
+                        Poll::Pending
+                    }
+                }
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// A way back to a listener, for an event that was given up.
+pub(super) type WayBack = Weak<Station>;
+
+/// Why an event that was given up did not come back to its listener.
+pub(super) enum NotBack {
+    Gone,
+    NoRoom,
+}
+
+impl Station {
+    /// Calls the listener once more with an event that was given up, in the background. What comes of it is told to `done`.
+    pub(super) fn call_again(
+        self: &Arc<Self>,
+        delivery: &Delivery,
+        done: impl FnOnce(Option<Cause>) + Send + 'static,
+    ) -> Result<(), NotBack> {
+        if !self.keeper.is_listening() {
+            return Err(NotBack::Gone);
+        }
+        let drive = self.drive(delivery.redriven());
+        let rest = async move {
+            let verdict = drive.await;
+            let cause = verdict.into_cause();
+            done(cause.clone());
+            cause.map_or_else(Verdict::done, Verdict::not)
+        };
+        let run = self.keeper.run(Box::pin(rest));
+        run.map_err(|_| NotBack::NoRoom)
+    }
+}

@@ -1,0 +1,33 @@
+//! What a call behind layers may ask of its signal.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::outcome::Verdict;
+use crate::sync::Handle;
+
+/// What is left of a call.
+pub(crate) type Rest = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// What a call behind layers may ask of its signal, whatever its event type.
+pub(crate) trait Keeper: Send + Sync {
+    /// The listener counts as running, and its signal as busy, until this is dropped. `None` if the listener is gone.
+    fn hold(&self) -> Option<Box<dyn Any + Send>>;
+
+    /// Runs what is left of a call in the background, on a permit of the pool if there is one. Given back if there is no room or no runtime for it.
+    fn run(&self, rest: Rest) -> Result<(), Rest>;
+
+    /// Where blocking work goes.
+    fn runtime(&self) -> Option<Handle>;
+
+    /// Whether the listener is still registered.
+    fn is_listening(&self) -> bool;
+
+    /// Calls the listener no more until it is enabled again.
+    fn disable(&self);
+
+    /// Calls the listener no more for so long.
+    fn pause(&self, time: Duration);
+}

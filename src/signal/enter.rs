@@ -1,0 +1,136 @@
+//! The end of a registration: the listener becomes an entry of the list.
+
+use std::sync::Arc;
+
+use tower_service::Service;
+
+use super::listen::{OnceMeans, Target};
+use super::{ListenBuilder, Subscription};
+use crate::dispatch::Keep;
+use crate::error::{BoxError, OptionError};
+use crate::event::{Delivery, Event};
+use crate::key::Key;
+use crate::layer::{Around, Layered, Place};
+use crate::listener::{Callee, Keeper, Kind};
+use crate::registry::{Budget, Insert, Listed, Record, RegisterError, Wishes, entry};
+use crate::sync::{AtomicU64, unique_id};
+
+impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
+    /// Whether nothing stands around the listener.
+    pub(super) fn is_plain(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// Registers a listener with what is around it. `wants_time`: it looks at the delivery itself.
+    pub(super) fn register_layered<S>(
+        mut self,
+        wants_time: bool,
+        listener: impl FnOnce(Arc<dyn Keeper>) -> S,
+    ) -> Result<Subscription, RegisterError>
+    where
+        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let core = &self.signal().inner.core;
+        let keep = Keep::new(core);
+        let id = core.id;
+        if self.times.is_some() && self.layers.has_retry() {
+            match self.once_means {
+                Some(OnceMeans::OneEvent) => {}
+                Some(OnceMeans::OneAttempt) => self.layers.without(Place::Retry),
+                None => {
+                    return Err(OptionError::new(
+                        "retry",
+                        "set with `once` or `times`",
+                        "say what those count with `once_means`: one event, whatever its attempts, or one attempt",
+                    )
+                    .into());
+                }
+            }
+        }
+        self.layers.check_for(id)?;
+        let layers = std::mem::take(&mut self.layers);
+        let keeper = Arc::clone(&keep) as Arc<dyn Keeper>;
+        let (subscription, listed) = self.enter(Kind::Service, |record| {
+            let around = Around {
+                identity: record.identity(),
+                keeper: Arc::clone(&keeper),
+                wants_time,
+            };
+            Layered(layers.around(listener(keeper), around))
+        })?;
+        keep.set_listed(&listed);
+        Ok(subscription)
+    }
+
+    /// Registers a listener that nothing stands around.
+    pub(super) fn register<C: Callee<E> + 'static>(
+        self,
+        kind: Kind,
+        callee: impl FnOnce(&Record) -> C,
+    ) -> Result<Subscription, RegisterError> {
+        self.enter(kind, callee)
+            .map(|(subscription, _)| subscription)
+    }
+
+    fn signal(&self) -> &super::Signal<E> {
+        match &self.target {
+            Target::Signal(signal) => signal,
+            Target::Batch(batch) => batch.signal(),
+        }
+    }
+
+    fn enter<C: Callee<E> + 'static>(
+        self,
+        kind: Kind,
+        callee: impl FnOnce(&Record) -> C,
+    ) -> Result<(Subscription, Arc<dyn Listed>), RegisterError> {
+        let event_type = std::any::type_name::<E>();
+        if event_type.starts_with('&') {
+            return Err(RegisterError::ReferenceType { event_type });
+        }
+        let key = match &self.key {
+            None => None,
+            Some(text) => Some(Key::parse(text).ok_or_else(|| {
+                OptionError::new("key", "\"\"", "it takes text that is not empty")
+            })?),
+        };
+        let budget = match self.times {
+            None => Budget::Unlimited,
+            Some(0) => {
+                return Err(OptionError::new(
+                    "times",
+                    0,
+                    "it takes 1 or more; a listener that is not wanted is `remove`d",
+                )
+                .into());
+            }
+            Some(of) => Budget::Times {
+                left: AtomicU64::new(of),
+                of,
+            },
+        };
+        let wishes = Wishes {
+            key,
+            priority: self.priority,
+            stage: self.stage,
+            budget,
+            filtered: self.filter.is_some(),
+        };
+        let home = Arc::clone(self.signal().inner.registry.home());
+        let record = Record::new(unique_id(), self.location, home, kind, wishes);
+        let callee = callee(&record);
+        let (entry, listed) = entry(record, callee, self.filter);
+        let subscription = Subscription::new(Arc::clone(&listed));
+        let insert = Insert {
+            entry,
+            replace: self.replace,
+        };
+        match self.target {
+            Target::Signal(signal) => signal.inner.insert(&[insert])?,
+            Target::Batch(batch) => batch.stage(insert),
+        }
+        Ok((subscription, listed))
+    }
+}
