@@ -11,6 +11,7 @@ mod dispatch;
 mod enqueue;
 mod floors;
 mod introspection;
+mod layers;
 mod listeners;
 mod options;
 mod pool;

@@ -1,0 +1,10 @@
+//! Layers: a module for each.
+
+mod background;
+mod blocking;
+mod control;
+mod dead_letter;
+mod delivery;
+mod retry;
+mod stack;
+mod timeout;
