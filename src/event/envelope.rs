@@ -7,7 +7,7 @@ use crate::clock::Instant;
 use crate::sync::unique_id;
 
 /// What the deliveries of one emission share, beside the event. There is none for an emission that no listener takes a delivery of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     /// Unique in the process.
     pub(crate) id: u64,
@@ -20,14 +20,20 @@ pub(crate) struct Envelope {
     pub(crate) deadline: Option<Instant>,
 }
 
-impl Envelope {
-    pub(crate) fn new() -> Self {
+impl Default for Envelope {
+    fn default() -> Self {
         Self {
             id: unique_id(),
-            ..Self::default()
+            headers: Headers::default(),
+            correlation: None,
+            causation: None,
+            emitted: None,
+            deadline: None,
         }
     }
+}
 
+impl Envelope {
     /// That the event was emitted because of another.
     pub(crate) fn caused_by(&mut self, cause: &Self) {
         let id: Arc<str> = cause.id.to_string().into();

@@ -77,7 +77,7 @@ impl<E: Event> Callee<E> for Layered {
 
 /// The first delivery of an event to one listener.
 fn delivery_of<E: Event>(payload: &mut Payload<E>, identity: &Arc<Identity>) -> Delivery {
-    let envelope = Arc::clone(payload.envelope());
+    let envelope = payload.envelope();
     Delivery::first(payload.share(), envelope, Arc::clone(identity))
 }
 

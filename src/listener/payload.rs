@@ -5,16 +5,10 @@ use std::sync::Arc;
 use crate::event::Envelope;
 
 /// The event of one emission, given to each listener in the form that it takes.
-pub(crate) struct Payload<E> {
-    event: Form<E>,
-    /// What the deliveries of the emission share, once there is anything.
-    envelope: Option<Arc<Envelope>>,
-}
-
-enum Form<E> {
+pub(crate) enum Payload<E> {
     Owned(E),
-    /// At least one listener shares the event.
-    Shared(Arc<E>),
+    /// At least one listener shares the event, or there is something that travels beside it.
+    Shared(Arc<E>, Option<Arc<Envelope>>),
     /// The last listener has taken it.
     Gone,
 }
@@ -22,25 +16,24 @@ enum Form<E> {
 impl<E: Clone> Payload<E> {
     #[inline]
     pub(crate) fn new(event: E) -> Self {
-        Self {
-            event: Form::Owned(event),
-            envelope: None,
-        }
+        Self::Owned(event)
     }
 
     /// Some listener shares the event.
     pub(crate) fn share_from_now_on(&mut self) {
-        if let Form::Owned(event) = std::mem::replace(&mut self.event, Form::Gone) {
-            self.event = Form::Shared(Arc::new(event));
+        if matches!(self, Self::Owned(_)) {
+            if let Self::Owned(event) = std::mem::replace(self, Self::Gone) {
+                *self = Self::Shared(Arc::new(event), None);
+            }
         }
     }
 
     #[inline]
     pub(crate) fn borrow(&self) -> &E {
-        match &self.event {
-            Form::Owned(event) => event,
-            Form::Shared(event) => event,
-            Form::Gone => gone(),
+        match self {
+            Self::Owned(event) => event,
+            Self::Shared(event, _) => event,
+            Self::Gone => gone(),
         }
     }
 
@@ -50,44 +43,50 @@ impl<E: Clone> Payload<E> {
         if !last {
             return self.borrow().clone();
         }
-        match std::mem::replace(&mut self.event, Form::Gone) {
-            Form::Owned(event) => event,
-            Form::Shared(event) => Arc::unwrap_or_clone(event),
-            Form::Gone => gone(),
+        match std::mem::replace(self, Self::Gone) {
+            Self::Owned(event) => event,
+            Self::Shared(event, _) => Arc::unwrap_or_clone(event),
+            Self::Gone => gone(),
         }
     }
 
     #[inline]
     pub(crate) fn share(&mut self) -> Arc<E> {
-        match &self.event {
-            Form::Shared(event) => Arc::clone(event),
+        match self {
+            Self::Shared(event, _) => Arc::clone(event),
             // A listener that shares has replaced one that did not, after the emission began.
-            Form::Owned(_) | Form::Gone => Arc::new(self.borrow().clone()),
+            Self::Owned(_) | Self::Gone => Arc::new(self.borrow().clone()),
         }
     }
 
     /// The event for a task of its own: owned if the listener owns its event, else shared.
     pub(crate) fn split(&mut self, owned: bool, last: bool) -> Self {
-        let event = if owned {
-            Form::Owned(self.own(last))
-        } else {
-            Form::Shared(self.share())
+        if owned {
+            return Self::Owned(self.own(last));
+        }
+        let envelope = match self {
+            Self::Shared(_, envelope) => envelope.clone(),
+            Self::Owned(_) | Self::Gone => None,
         };
-        let envelope = self.envelope.clone();
-        Self { event, envelope }
+        Self::Shared(self.share(), envelope)
     }
 
     /// What the deliveries of the emission share; made when it is first asked for.
-    pub(crate) fn envelope(&mut self) -> &Arc<Envelope> {
-        let make = || Arc::new(Envelope::new());
-        self.envelope.get_or_insert_with(make)
+    pub(crate) fn envelope(&mut self) -> Arc<Envelope> {
+        match self {
+            Self::Shared(_, envelope) => Arc::clone(envelope.get_or_insert_default()),
+            // As in `share`: what it would share it with has begun without one.
+            Self::Owned(_) | Self::Gone => Arc::default(),
+        }
     }
 
-    /// The same, to write to.
+    /// The same, to write to: the event is shared from now on.
     pub(crate) fn envelope_mut(&mut self) -> &mut Envelope {
-        self.envelope();
-        let envelope = self.envelope.as_mut().expect("made above");
-        Arc::make_mut(envelope)
+        self.share_from_now_on();
+        match self {
+            Self::Shared(_, envelope) => Arc::make_mut(envelope.get_or_insert_default()),
+            Self::Owned(_) | Self::Gone => gone(),
+        }
     }
 }
 

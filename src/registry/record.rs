@@ -230,10 +230,16 @@ impl Record {
     }
 
     /// Why it is not to be called now, if it is switched off. A pause that is over ends here.
+    #[inline]
     pub(crate) fn off(&self) -> Option<Skip> {
         if self.state.load(Ordering::Acquire) & OFF == 0 {
             return None;
         }
+        self.still_off()
+    }
+
+    #[cold]
+    fn still_off(&self) -> Option<Skip> {
         let until = &self.more().off_until;
         match until.load(Ordering::Acquire) {
             FOR_GOOD => Some(Skip::Disabled),
