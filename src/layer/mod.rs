@@ -43,6 +43,7 @@
 
 mod boxed;
 mod catch_panic;
+mod circuit_breaker;
 mod dead_letter;
 mod deadline;
 mod decision;
@@ -57,6 +58,10 @@ mod trace;
 
 pub use boxed::{BoxFuture, BoxListener};
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicService};
+pub use circuit_breaker::{
+    BreakerChange, BreakerHandle, BreakerState, BreakerStatus, CircuitBreaker,
+    CircuitBreakerFuture, CircuitBreakerService,
+};
 pub use dead_letter::{
     DeadLetter, DeadLetterError, DeadLetterFuture, DeadLetterService, DeadLetters, Letter,
     RedeliverError, Redrive, Redriven,

@@ -1,0 +1,106 @@
+//! The breakers of one listener, or of all that share them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::BreakerStatus;
+use super::breaker::Breaker;
+use super::key::Fingerprint;
+use super::settings::Settings;
+use super::state::{Change, Command};
+use crate::clock::{self, Instant};
+use crate::event::Delivery;
+use crate::outcome::{CallError, Rejection};
+use crate::sync::Mutex;
+
+/// The breakers of one listener, or of all that share them: one for each key, and one for what has none.
+pub(super) struct Breakers {
+    settings: Arc<Settings>,
+    keyless: Arc<Breaker>,
+    keyed: Mutex<Keyed>,
+}
+
+struct Keyed {
+    /// What new ones begin with.
+    command: Command,
+    known: HashMap<Fingerprint, Arc<Breaker>>,
+}
+
+impl Breakers {
+    pub(super) fn new(settings: Arc<Settings>, command: Command) -> Self {
+        Self {
+            keyless: Arc::new(Breaker::new(&settings, None, command)),
+            keyed: Mutex::new(Keyed {
+                command,
+                known: HashMap::new(),
+            }),
+            settings,
+        }
+    }
+
+    /// The breaker that decides about this delivery. Runs user code: the closure that finds the key.
+    pub(super) fn find(&self, delivery: &Delivery) -> Result<Arc<Breaker>, CallError> {
+        let mut breaker = Ok(Arc::clone(&self.keyless));
+        if let Some(key_of) = &self.settings.key_of {
+            key_of(delivery, &mut |fingerprint, key| {
+                let known = self.keyed.lock().known.get(&fingerprint).cloned();
+                breaker = match known {
+                    Some(known) => Ok(known),
+                    // Its text is written before the lock is taken, for that is user code too.
+                    None => self.learn(fingerprint, key.to_string().into()),
+                };
+            });
+        }
+        breaker
+    }
+
+    fn learn(&self, fingerprint: Fingerprint, key: Arc<str>) -> Result<Arc<Breaker>, CallError> {
+        let now = clock::now();
+        let limit = self.settings.max_keys;
+        let mut keyed = self.keyed.lock();
+        let Keyed { command, known } = &mut *keyed;
+        if !known.contains_key(&fingerprint) && known.len() >= limit {
+            forget(known, limit, now);
+            if known.len() >= limit {
+                return Err(CallError::rejected(Rejection::TooManyKeys { limit }));
+            }
+        }
+        let made = known
+            .entry(fingerprint)
+            .or_insert_with(|| Arc::new(Breaker::new(&self.settings, Some(key), *command)));
+        Ok(Arc::clone(made))
+    }
+
+    /// Does as told, from now on for new keys too. Nobody has been told of the changes yet.
+    pub(super) fn command(&self, command: Command, changed: &mut Vec<(Arc<Breaker>, Change)>) {
+        let mut keyed = self.keyed.lock();
+        keyed.command = command;
+        for breaker in keyed.known.values().chain([&self.keyless]) {
+            if let Some(change) = breaker.command(command) {
+                changed.push((Arc::clone(breaker), change));
+            }
+        }
+    }
+
+    /// What all of them are like. The one for what has no key is left out where each has had one.
+    pub(super) fn status(&self, now: Instant, list: &mut Vec<BreakerStatus>) {
+        if self.settings.key_of.is_none() || self.keyless.is_used() {
+            list.push(self.keyless.status(now));
+        }
+        let known: Vec<_> = self.keyed.lock().known.values().cloned().collect();
+        list.extend(known.iter().map(|breaker| breaker.status(now)));
+    }
+}
+
+/// Makes room for a sixteenth of the limit: those that nobody uses, the closed before those that were open, the longest unused first.
+fn forget(known: &mut HashMap<Fingerprint, Arc<Breaker>>, limit: usize, now: Instant) {
+    let mut unused: Vec<_> = known
+        .iter()
+        .filter(|(_, breaker)| Arc::strong_count(breaker) == 1)
+        .filter_map(|(fingerprint, breaker)| Some((breaker.rank(now)?, *fingerprint)))
+        .collect();
+    unused.sort_unstable();
+    for (_, fingerprint) in unused.into_iter().take(limit.div_ceil(16)) {
+        known.remove(&fingerprint);
+    }
+}

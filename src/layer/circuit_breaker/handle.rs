@@ -1,0 +1,69 @@
+//! The hand on all breakers of a config.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::BreakerStatus;
+use super::group::Group;
+use super::state::Command;
+
+/// Looks at all breakers that were made from a [`CircuitBreaker`](crate::layer::CircuitBreaker) and its clones, and sets them by hand.
+///
+/// What it says holds for breakers that are made later too: for new listeners and new keys. It keeps no listener alive. Cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use fanfare::layer::{BreakerState, CircuitBreaker};
+/// use fanfare::{BoxError, Delivery, Outcome, Signal};
+/// use tower::{ServiceBuilder, service_fn};
+///
+/// let breaker = CircuitBreaker::new();
+/// let handle = breaker.handle();
+/// let signal = Signal::<u32>::new();
+/// signal.service(ServiceBuilder::new().layer(breaker).service(service_fn(async |_: Delivery| Ok::<(), BoxError>(()))));
+///
+/// handle.force_open(); // the database is taken down for an hour
+/// assert_eq!(signal.emit(1).await.count(Outcome::Rejected), 1);
+/// handle.reset();
+/// assert_eq!(signal.emit(2).await.delivered(), 1);
+/// assert_eq!(handle.breakers()[0].state(), BreakerState::Closed);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct BreakerHandle(Arc<Group>);
+
+impl BreakerHandle {
+    pub(super) fn new(group: Arc<Group>) -> Self {
+        Self(group)
+    }
+
+    /// Rejects all calls until [`reset`](Self::reset) or [`force_closed`](Self::force_closed). Calls that run go on, and count as nothing.
+    pub fn force_open(&self) {
+        self.0.command(Command::StayOpen);
+    }
+
+    /// Lets all calls through until [`reset`](Self::reset) or [`force_open`](Self::force_open). They are counted, from none; no rate opens it.
+    pub fn force_closed(&self) {
+        self.0.command(Command::StayClosed);
+    }
+
+    /// Closes, forgets the calls so far, and lets each breaker decide again. A call that runs meanwhile counts as nothing.
+    pub fn reset(&self) {
+        self.0.command(Command::Reset);
+    }
+
+    /// What each breaker is like now: in the order in which they were made, those for keys of one listener in none. One whose listener is gone is not among them.
+    ///
+    /// Looks at one after another, so two of them need not have been so at once.
+    pub fn breakers(&self) -> Vec<BreakerStatus> {
+        self.0.status()
+    }
+}
+
+impl fmt::Debug for BreakerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BreakerHandle").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! All that a config says.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::BreakerChange;
+use super::key::KeyOf;
+use super::rules::Rules;
+use crate::error::{BoxError, OptionError, check_count};
+
+const MOST_KEYS: usize = 1_000_000;
+
+/// All that a config says.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) rules: Rules,
+    pub(super) scope: Scope,
+    pub(super) key_of: Option<Arc<KeyOf>>,
+    pub(super) max_keys: usize,
+    pub(super) failure_if: Option<Arc<FailureIf>>,
+    pub(super) on_change: Vec<Arc<OnChange>>,
+}
+
+pub(super) type FailureIf = dyn Fn(&BoxError) -> bool + Send + Sync;
+pub(super) type OnChange = dyn Fn(&BreakerChange) + Send + Sync;
+
+/// Whose calls one state counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Listener,
+    Config,
+}
+
+impl Settings {
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        self.rules.check()?;
+        check_count(
+            "max_keys",
+            self.max_keys,
+            MOST_KEYS,
+            "it takes 1 to 1,000,000 keys",
+        )
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            scope: Scope::Listener,
+            key_of: None,
+            max_keys: 10_000,
+            failure_if: None,
+            on_change: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("rules", &self.rules)
+            .field("scope", &self.scope)
+            .field("per_key", &self.key_of.is_some())
+            .field("max_keys", &self.max_keys)
+            .field("failure_if", &self.failure_if.is_some())
+            .field("on_change", &self.on_change.len())
+            .finish()
+    }
+}
