@@ -2,6 +2,7 @@
 
 mod background;
 mod blocking;
+mod circuit_breaker;
 mod control;
 mod dead_letter;
 mod delivery;
