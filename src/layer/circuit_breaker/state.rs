@@ -290,7 +290,6 @@ impl Circuit {
         self.epoch += 1;
         if matches!(to, Phase::Closed | Phase::ForcedClosed) {
             self.window.clear();
-            self.open_for = self.rules.open_for;
         }
         Change {
             from: from.state(),

@@ -43,7 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         10 => (0..8_usize, any::<bool>()).prop_map(|(which, failed)| Step::End { which, failed }),
         3 => (0..8_usize).prop_map(|which| Step::Drop { which }),
         8 => prop_oneof![0..30_u64, 90..110_u64, 0..700_u64].prop_map(Step::Pass),
-        1 => command.prop_map(Step::Command),
+        2 => command.prop_map(Step::Command),
     ];
     prop::collection::vec(step, 1..150)
 }

@@ -147,3 +147,25 @@ fn bucket(since: Duration, width: Duration) -> u64 {
     let number = since.as_nanos() / width.as_nanos().max(1);
     u64::try_from(number).unwrap_or(u64::MAX / 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn of_two_calls_that_end_at_once_either_may_come_first() {
+        let millis = Duration::from_millis;
+        let mut window = Window::new(Span::Time {
+            length: millis(100),
+            buckets: 10,
+        });
+        let began = clock::now();
+        window.record(Tally::one(false, false), began);
+        window.record(Tally::one(true, false), began + millis(95));
+        window.record(Tally::one(true, false), began + millis(85));
+        assert_eq!(window.tally(began + millis(80)).calls, 3);
+        assert_eq!(window.tally(began + millis(185)).failed, 2);
+        assert_eq!(window.tally(began + millis(190)).calls, 0);
+    }
+}

@@ -482,6 +482,31 @@ async fn a_probe_that_never_ends_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_earlier_probe_that_never_ends_does_not_keep_later_ones_out() {
+    let rig = due(&touchy().probe_timeout(secs(60))).await;
+    let hanging = rig.spawn(Hang).await;
+    rig.handle.reset();
+    rig.emit(FAIL).await;
+    advance(secs(59)).await;
+    assert_eq!(rig.retry_after().await, None);
+    assert_eq!(rig.state(), BreakerState::HalfOpen);
+    advance(secs(1)).await;
+    let probe = rig.spawn(Take(1_000)).await;
+    assert_eq!(
+        rig.status().probes_running(),
+        1,
+        "it is waited for no longer"
+    );
+    assert_eq!(rig.emit(Succeed).await, Outcome::Rejected);
+    probe.await.unwrap();
+    assert_eq!(
+        (rig.state(), rig.status().probes_running()),
+        (BreakerState::Closed, 0)
+    );
+    hanging.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_counts_as_what() {
     let failures = [
         FAIL,
