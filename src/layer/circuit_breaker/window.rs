@@ -162,10 +162,13 @@ mod tests {
         });
         let began = clock::now();
         window.record(Tally::one(false, false), began);
-        window.record(Tally::one(true, false), began + millis(95));
-        window.record(Tally::one(true, false), began + millis(85));
-        assert_eq!(window.tally(began + millis(80)).calls, 3);
-        assert_eq!(window.tally(began + millis(185)).failed, 2);
+        for _ in 0..20 {
+            window.record(Tally::one(true, false), began + millis(95));
+            window.record(Tally::one(true, false), began + millis(85));
+        }
+        assert_eq!(window.buckets.len(), 2, "no more than there are");
+        assert_eq!(window.tally(began + millis(80)).calls, 41);
+        assert_eq!(window.tally(began + millis(185)).failed, 40);
         assert_eq!(window.tally(began + millis(190)).calls, 0);
     }
 }
