@@ -215,6 +215,31 @@ impl<S> Layer<S> for CircuitBreaker {
     }
 }
 
+impl Display for CircuitBreaker {
+    /// "0.5 of 100 calls, open for 30s, shared, per key"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings {
+            rules,
+            scope,
+            key_of,
+            ..
+        } = &self.settings;
+        write!(f, "{} of ", rules.failure_rate)?;
+        match rules.span {
+            Span::Calls(calls) => write!(f, "{calls} calls")?,
+            Span::Time { length, .. } => write!(f, "the calls of {length:?}")?,
+        }
+        write!(f, ", open for {:?}", rules.open_for)?;
+        if *scope == Scope::Config {
+            f.write_str(", shared")?;
+        }
+        if key_of.is_some() {
+            f.write_str(", per key")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircuitBreaker")

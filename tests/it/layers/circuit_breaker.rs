@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fanfare::layer::{BreakerHandle, BreakerState, BreakerStatus, CircuitBreaker, Timeout};
+use fanfare::layer::{
+    BreakerHandle, BreakerState, BreakerStatus, CircuitBreaker, Place, Retry, Timeout,
+};
 use fanfare::{
-    BoxError, CallError, Cancellation, Cause, Delivery, OptionError, Outcome, Rejection, Report,
-    Signal, Skip,
+    BoxError, Bus, CallError, Cancellation, Cause, Delivery, OptionError, Outcome, Rejection,
+    Report, Signal, Skip,
 };
 use futures::future::{FutureExt as _, join_all};
 use tokio::task::JoinHandle;
@@ -811,9 +813,9 @@ async fn each_listener_has_its_own_unless_it_is_shared() {
     assert_eq!(other.emit(1).await.delivered(), 1);
     rig.emit(FAIL).await;
     assert_eq!(other.emit(2).await.count(Outcome::Rejected), 1);
-    let status = rig.status();
+    let shared = rig.status();
     assert_eq!(
-        (status.signal(), status.listener_key(), status.rejected()),
+        (shared.signal(), shared.listener_key(), shared.rejected()),
         (None, None, 1)
     );
     advance(secs(10)).await;
@@ -1144,4 +1146,62 @@ async fn a_thousand_calls_at_once_each_find_their_service_ready() {
     assert!(reports.iter().all(|report| report.delivered() == 1));
     let status = &breaker.handle().breakers()[0];
     assert_eq!((status.calls(), status.failed()), (1_000, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_stack_of_a_bus_each_listener_has_its_own_that_counts_each_attempt() {
+    let breaker = CircuitBreaker::new().min_calls(3);
+    let handle = breaker.handle();
+    let bus = Bus::builder()
+        .layer_at(Place::CircuitBreaker, breaker)
+        .retry(Retry::exponential().max_attempts(3))
+        .build();
+    bus.listen::<u32>()
+        .key("down")
+        .try_on(async |_| Err("down".into()))
+        .unwrap();
+    bus.listen::<u32>()
+        .key("panics")
+        .on(async |_| panic!("on purpose"))
+        .unwrap();
+    bus.listen::<u32>().key("up").on(async |_| {}).unwrap();
+    let seen = |key: &str| {
+        let all = handle.breakers();
+        let one = all
+            .iter()
+            .find(|one| one.listener_key() == Some(key))
+            .unwrap();
+        (one.state(), one.calls(), one.failed())
+    };
+    bus.emit(1_u32).await;
+    assert_eq!(handle.breakers().len(), 3);
+    assert_eq!(seen("down"), (BreakerState::Open, 3, 3));
+    assert_eq!(
+        seen("panics"),
+        (BreakerState::Closed, 1, 1),
+        "a panic is not tried again"
+    );
+    assert_eq!(seen("up"), (BreakerState::Closed, 1, 0));
+
+    // The retry waits as long as the breaker says, and its next attempts are probes.
+    let began = tokio::time::Instant::now();
+    assert_eq!(bus.emit(2_u32).await.count(Outcome::Failed), 1);
+    assert!(began.elapsed() >= secs(30));
+    let all = handle.breakers();
+    let down = all.iter().find(|one| one.listener_key() == Some("down"));
+    assert_eq!((down.unwrap().rejected(), down.unwrap().opened()), (1, 2));
+}
+
+#[test]
+fn it_says_in_words_what_it_does() {
+    let breaker = CircuitBreaker::new();
+    assert_eq!(breaker.to_string(), "0.5 of 100 calls, open for 30s");
+    let breaker = breaker
+        .window_time(secs(60), 6)
+        .shared()
+        .per_key(|n: &u32| *n);
+    assert_eq!(
+        breaker.to_string(),
+        "0.5 of the calls of 60s, open for 30s, shared, per key"
+    );
 }
