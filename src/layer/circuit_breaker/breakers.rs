@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::BreakerStatus;
 use super::breaker::Breaker;
+use super::group::Group;
 use super::key::Fingerprint;
 use super::settings::Settings;
 use super::state::{Change, Command};
@@ -18,6 +19,8 @@ pub(super) struct Breakers {
     settings: Arc<Settings>,
     keyless: Arc<Breaker>,
     keyed: Mutex<Keyed>,
+    /// Kept for the handles, which keep nothing.
+    _group: Arc<Group>,
 }
 
 struct Keyed {
@@ -27,7 +30,7 @@ struct Keyed {
 }
 
 impl Breakers {
-    pub(super) fn new(settings: Arc<Settings>, command: Command) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, command: Command, group: Arc<Group>) -> Self {
         Self {
             keyless: Arc::new(Breaker::new(&settings, None, command)),
             keyed: Mutex::new(Keyed {
@@ -35,6 +38,7 @@ impl Breakers {
                 known: HashMap::new(),
             }),
             settings,
+            _group: group,
         }
     }
 

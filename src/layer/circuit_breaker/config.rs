@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::group::Group;
+use super::group::Home;
 use super::key::key_of;
 use super::rules::Span;
 use super::settings::{Scope, Settings};
@@ -49,7 +49,7 @@ use crate::error::{BoxError, OptionError};
 #[derive(Clone, Default)]
 pub struct CircuitBreaker {
     settings: Settings,
-    group: Arc<Group>,
+    home: Arc<Home>,
 }
 
 impl CircuitBreaker {
@@ -189,7 +189,7 @@ impl CircuitBreaker {
 
     /// The hand on all breakers of this config and its clones. See [`BreakerHandle`](crate::layer::BreakerHandle).
     pub fn handle(&self) -> BreakerHandle {
-        BreakerHandle::new(Arc::clone(&self.group))
+        BreakerHandle::new(self.home.group())
     }
 
     /// Whether the options make sense.
@@ -200,7 +200,7 @@ impl CircuitBreaker {
     /// Another config: breakers of before have nothing to do with it.
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
-        self.group = Arc::default();
+        self.home = Arc::default();
         self
     }
 }
@@ -210,7 +210,7 @@ impl<S> Layer<S> for CircuitBreaker {
 
     /// In a stack of your own, where nobody has checked the options, one that makes no sense fails every call with its [`OptionError`].
     fn layer(&self, inner: S) -> CircuitBreakerService<S> {
-        let breakers = self.check().map(|()| self.group.join(&self.settings));
+        let breakers = self.check().map(|()| self.home.join(&self.settings));
         CircuitBreakerService::new(inner, breakers)
     }
 }

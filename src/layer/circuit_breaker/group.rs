@@ -1,6 +1,6 @@
 //! What a config and its clones share: all breakers that were made from them.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::BreakerStatus;
 use super::breaker::Breaker;
@@ -10,7 +10,29 @@ use super::state::{Change, Command};
 use crate::clock;
 use crate::sync::Mutex;
 
-/// What a config and its clones share. Locks are taken from here down: group, keys, one breaker.
+/// What a config and its clones share.
+#[derive(Default)]
+pub(super) struct Home {
+    group: Arc<Group>,
+    shared: OnceLock<Arc<Breakers>>,
+}
+
+impl Home {
+    /// Breakers of their own, or the shared ones.
+    pub(super) fn join(&self, settings: &Settings) -> Arc<Breakers> {
+        let make = || Group::make(&self.group, Arc::new(settings.clone()));
+        match settings.scope {
+            Scope::Listener => make(),
+            Scope::Config => Arc::clone(self.shared.get_or_init(make)),
+        }
+    }
+
+    pub(super) fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+}
+
+/// All breakers of a config and its clones, who keep it, as each breaker does. Locks are taken from here down: group, keys, one breaker.
 #[derive(Default)]
 pub(super) struct Group(Mutex<Members>);
 
@@ -19,23 +41,14 @@ struct Members {
     /// What new ones begin with.
     command: Command,
     made: Vec<Weak<Breakers>>,
-    shared: Option<Arc<Breakers>>,
 }
 
 impl Group {
-    /// Breakers of their own, or the shared ones.
-    pub(super) fn join(&self, settings: &Settings) -> Arc<Breakers> {
-        let settings = Arc::new(settings.clone());
-        let mut members = self.0.lock();
-        if let Some(shared) = &members.shared {
-            return Arc::clone(shared);
-        }
-        let scope = settings.scope;
-        let breakers = Arc::new(Breakers::new(settings, members.command));
+    fn make(group: &Arc<Self>, settings: Arc<Settings>) -> Arc<Breakers> {
+        let mut members = group.0.lock();
+        let breakers = Breakers::new(settings, members.command, Arc::clone(group));
+        let breakers = Arc::new(breakers);
         members.add(&breakers);
-        if scope == Scope::Config {
-            members.shared = Some(Arc::clone(&breakers));
-        }
         breakers
     }
 
@@ -48,10 +61,13 @@ impl Group {
 
     /// Under one lock, so that of two commands one is the last everywhere.
     fn change_all(&self, command: Command) -> Vec<(Arc<Breaker>, Change)> {
+        // Dropped after the lock: with the last of a listener's breakers go closures of the user's.
+        let alive: Vec<_>;
+        let mut changed = Vec::new();
         let mut members = self.0.lock();
         members.command = command;
-        let mut changed = Vec::new();
-        for breakers in members.alive() {
+        alive = members.alive().collect();
+        for breakers in &alive {
             breakers.command(command, &mut changed);
         }
         changed

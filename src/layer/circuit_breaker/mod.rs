@@ -8,7 +8,7 @@
 //! - **A probe never ends**: after [`probe_timeout`](CircuitBreaker::probe_timeout) the next call gives the round up, and the circuit is open again. A call that never ends
 //!   while the circuit is closed counts as nothing: put a [`Timeout`](crate::layer::Timeout) inside.
 //! - **A call ends after the state has changed**, or after a reset: it counts as nothing. What began under the old state says nothing about the new one.
-//! - **A callback panics**: the panic is caught and logged, and the call goes on.
+//! - **A callback panics**: the panic is caught and logged, and the call goes on. One of the closures that find a key or a failure: the call has panicked, and counts as nothing.
 //! - **As many keys are known as may be**, and none of them can be forgotten: the call ends with [`Rejection::TooManyKeys`](crate::Rejection::TooManyKeys).
 //! - **A setting makes no sense**, in a stack that did not check it: every call ends with the [`OptionError`](crate::OptionError).
 

@@ -845,6 +845,32 @@ async fn an_option_set_later_makes_another_config() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_callback_may_own_the_handle() {
+    for shared in [false, true] {
+        let slot = Arc::new(std::sync::OnceLock::<BreakerHandle>::new());
+        let owned = Arc::clone(&slot);
+        let breaker =
+            touchy().on_change(move |_| assert_eq!(owned.get().unwrap().breakers().len(), 1));
+        let breaker = if shared { breaker.shared() } else { breaker };
+        slot.set(breaker.handle()).unwrap();
+        let rig = Rig::new(&breaker);
+        drop(breaker);
+        rig.emit(FAIL).await;
+        assert_eq!(
+            rig.state(),
+            BreakerState::Open,
+            "the listener keeps it for the handle"
+        );
+        let handle = rig.handle.clone();
+        drop(rig);
+        settle().await;
+        assert_eq!(Arc::strong_count(&slot), 1, "nothing is left of it");
+        handle.reset();
+        assert!(handle.breakers().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn by_hand_it_stays_as_it_is_told() {
     let breaker = touchy();
     let rig = Rig::new(&breaker);
