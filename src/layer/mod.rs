@@ -47,6 +47,8 @@ mod circuit_breaker;
 mod dead_letter;
 mod deadline;
 mod decision;
+mod dedup;
+mod fault;
 mod leaf;
 mod methods;
 mod policy;
@@ -68,6 +70,8 @@ pub use dead_letter::{
 };
 pub use deadline::{Deadline, DeadlineFuture, DeadlineService};
 pub use decision::{Decision, Directed};
+pub use dedup::{Dedup, DedupFuture, DedupHandle, DedupService, InFlight};
+pub use fault::{Fault, FaultFuture, FaultService, Injected, InjectedFault};
 pub(crate) use leaf::{Attempt, event_of, leaf, on_thread, shared_event_of};
 pub(crate) use methods::layer_methods;
 pub use policy::{Failure, FailurePolicy};
