@@ -18,7 +18,7 @@ use std::fmt;
 /// # )));
 /// // a listener with `Fault::new().fail(1.0).seed(1234)` is registered
 /// let report = signal.emit(7).await;
-/// let error = report.failures()[0].cause().error().unwrap();
+/// let error = report.entries()[0].cause().error().unwrap();
 /// assert_eq!(error.to_string(), "injected failure (fault seed 1234, draw 1)");
 /// let injected: &InjectedFault = error.downcast_ref().unwrap();
 /// assert_eq!((injected.seed(), injected.draw()), (1234, 1));

@@ -1,0 +1,371 @@
+//! Dedup: what is skipped, what is remembered, and what is forgotten again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use fanfare::layer::{Dedup, Fault, InFlight};
+use fanfare::{
+    BoxError, CallError, Cancellation, Cause, Delivery, Dispatch, Outcome, Pool, Rejection, Report,
+    Signal, Skip,
+};
+use tower::{Layer as _, ServiceBuilder, service_fn};
+
+use super::probe::{Probe, Seen, count, emit_each, spawn_emit};
+use crate::support::{OVERLAPPING, settle};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn by_event() -> Dedup {
+    Dedup::by(|event: &u32| *event)
+}
+
+fn listening(dedup: &Dedup, probe: Probe) -> (Signal<u32>, Seen) {
+    let signal = Signal::new();
+    let seen = probe.seen();
+    signal.service(dedup.layer(probe));
+    (signal, seen)
+}
+
+fn is_duplicate(report: &Report) -> bool {
+    matches!(report.entries(), [entry] if matches!(entry.cause(), Cause::Skipped(Skip::Duplicate)))
+}
+
+#[tokio::test]
+async fn a_key_that_was_seen_is_skipped() {
+    let dedup = Dedup::by(|event: &u32| event % 10).capacity(100);
+    let (signal, seen) = listening(&dedup, Probe::default());
+    assert_eq!(signal.emit(7).await.delivered(), 1);
+    let report = signal.emit(17).await;
+    assert!(is_duplicate(&report), "{report:?}");
+    assert!(report.is_ok(), "a duplicate is no failure");
+    assert_eq!(signal.emit(8).await.delivered(), 1);
+    assert_eq!(seen.calls(), [(7, 1), (8, 1)]);
+    let handle = dedup.handle();
+    assert_eq!((handle.passed(), handle.duplicates()), (2, 1));
+    assert_eq!((handle.evicted(), handle.keys()), (0, 2));
+}
+
+#[tokio::test]
+async fn events_of_another_type_pass() {
+    let dedup = Dedup::by(|name: &String| name.clone()).capacity(1);
+    let (signal, seen) = listening(&dedup, Probe::default());
+    for _ in 0..2 {
+        assert_eq!(signal.emit(7).await.delivered(), 1);
+    }
+    assert_eq!(seen.calls(), [(7, 2)]);
+    let handle = dedup.handle();
+    assert_eq!(
+        (handle.passed(), handle.duplicates(), handle.keys()),
+        (0, 0, 0)
+    );
+}
+
+#[tokio::test]
+async fn the_oldest_key_is_forgotten_when_the_capacity_is_full() {
+    let dedup = by_event().capacity(2);
+    let (signal, seen) = listening(&dedup, Probe::default());
+    for event in [1, 2, 3] {
+        assert_eq!(signal.emit(event).await.delivered(), 1);
+    }
+    assert_eq!((dedup.handle().evicted(), dedup.handle().keys()), (1, 2));
+    assert!(is_duplicate(&signal.emit(2).await));
+    assert!(is_duplicate(&signal.emit(3).await));
+    assert_eq!(signal.emit(1).await.delivered(), 1);
+    // A duplicate does not make its key younger: 2 is the oldest still.
+    assert_eq!(signal.emit(2).await.delivered(), 1);
+    assert_eq!(seen.calls(), [(1, 2), (2, 2), (3, 1)]);
+    assert_eq!(dedup.handle().evicted(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_forgotten_after_its_time_to_live_from_its_end() {
+    let dedup = by_event().ttl(10 * SECOND);
+    let (signal, seen) = listening(&dedup, Probe::taking(5 * SECOND));
+    assert_eq!(signal.emit(1).await.delivered(), 1);
+    tokio::time::advance(9 * SECOND).await;
+    assert!(is_duplicate(&signal.emit(1).await));
+    assert_eq!(dedup.handle().keys(), 1);
+    tokio::time::advance(SECOND).await;
+    assert_eq!(signal.emit(1).await.delivered(), 1);
+    assert_eq!(seen.calls(), [(1, 2)]);
+    assert_eq!(
+        dedup.handle().evicted(),
+        0,
+        "a time that is up is no eviction"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_capacity_bounds_what_a_time_to_live_would_keep() {
+    let dedup = by_event().ttl(SECOND).capacity(1);
+    let (signal, _) = listening(&dedup, Probe::default());
+    signal.emit(1).await;
+    signal.emit(2).await;
+    assert_eq!((dedup.handle().evicted(), dedup.handle().keys()), (1, 1));
+    assert_eq!(signal.emit(1).await.delivered(), 1);
+}
+
+#[tokio::test]
+async fn a_time_to_live_alone_has_a_capacity_too() {
+    let dedup = by_event().ttl(1_000_000 * SECOND);
+    let signal = Signal::<u32>::new();
+    signal.service(dedup.layer(service_fn(async |_: Delivery| Ok::<_, BoxError>(()))));
+    for event in 0..100_001 {
+        signal.emit(event).await;
+    }
+    assert_eq!(
+        (dedup.handle().keys(), dedup.handle().evicted()),
+        (100_000, 1)
+    );
+}
+
+/// What the inner service ends with, and whether its key is forgotten: by default, and with `keep_failed`.
+type Ending = (fn() -> Result<(), BoxError>, bool, bool);
+
+fn ended(cause: Cause) -> Result<(), BoxError> {
+    Err(CallError::new(cause).into())
+}
+
+#[tokio::test]
+async fn a_key_is_forgotten_if_its_event_was_not_taken() {
+    let endings: [Ending; 7] = [
+        (|| Ok(()), false, false),
+        (|| Err("failed".into()), true, false),
+        (|| ended(Cause::TimedOut(SECOND)), true, false),
+        (|| ended(Cause::Cancelled(Cancellation::Token)), true, false),
+        (|| panic!("in the listener"), true, false),
+        // It never came to the listener.
+        (|| ended(Cause::Rejected(Rejection::NoRuntime)), true, true),
+        (|| ended(Cause::Skipped(Skip::Paused)), true, true),
+    ];
+    for (case, (ending, forgotten, forgotten_if_kept)) in endings.into_iter().enumerate() {
+        for (dedup, forgotten) in [
+            (by_event(), forgotten),
+            (by_event().keep_failed(), forgotten_if_kept),
+        ] {
+            let dedup = dedup.capacity(10);
+            let service = service_fn(move |_: Delivery| async move { ending() });
+            let signal = Signal::<u32>::new();
+            signal.service(dedup.layer(service));
+            signal.emit(1).await;
+            let again = signal.emit(1).await;
+            assert_eq!(is_duplicate(&again), !forgotten, "ending {case}: {again:?}");
+            assert_eq!(
+                dedup.handle().keys(),
+                u64::from(!forgotten),
+                "ending {case}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_forgotten_if_its_emission_is_dropped() {
+    for keeps in [false, true] {
+        let mut dedup = by_event().capacity(10);
+        if keeps {
+            dedup = dedup.keep_failed();
+        }
+        let (signal, _) = listening(&dedup, Probe::taking(SECOND));
+        let report = signal.emit(1).timeout(SECOND / 2).await;
+        assert_eq!(report.count(Outcome::TimedOut), 1);
+        assert_eq!(is_duplicate(&signal.emit(1).await), keeps);
+        assert!(is_duplicate(&signal.emit(1).await));
+        // One that was never polled has not begun.
+        drop(signal.emit(2));
+        assert_eq!(signal.emit(2).await.delivered(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_of_one_that_runs_is_skipped() {
+    let dedup = by_event().capacity(10);
+    let (signal, seen) = listening(&dedup, Probe::taking(SECOND).failing(1));
+    let (first, second) = tokio::join!(signal.emit(1), signal.emit(1));
+    assert_eq!(first.count(Outcome::Failed), 1);
+    assert!(
+        is_duplicate(&second),
+        "it is lost, as the docs say: {second:?}"
+    );
+    assert_eq!(signal.emit(1).await.delivered(), 1);
+    assert_eq!(seen.calls(), [(1, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_duplicate_runs_if_the_first_fails_and_is_skipped_if_not() {
+    let dedup = by_event().capacity(10).in_flight(InFlight::Wait);
+    let (signal, seen) = listening(&dedup, Probe::taking(SECOND).failing(2));
+    let emissions = (0..5).map(|_| signal.emit(1));
+    let reports = futures::future::join_all(emissions).await;
+    assert_eq!(count(&reports, Outcome::Failed), 2);
+    assert_eq!(count(&reports, Outcome::Done), 1);
+    assert_eq!(
+        reports.iter().filter(|report| is_duplicate(report)).count(),
+        2
+    );
+    assert_eq!(seen.calls(), [(1, 3)]);
+    assert_eq!(seen.gauge().peak(), 1, "one after another");
+    let handle = dedup.handle();
+    assert_eq!(
+        (handle.passed(), handle.duplicates(), handle.keys()),
+        (3, 2, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_duplicate_runs_if_the_first_is_dropped() {
+    let dedup = by_event().capacity(10).in_flight(InFlight::Wait);
+    let (signal, seen) = listening(&dedup, Probe::taking(SECOND));
+    let (first, second) = tokio::join!(signal.emit(1).timeout(SECOND / 2), signal.emit(1));
+    assert_eq!(first.count(Outcome::TimedOut), 1);
+    assert_eq!(second.delivered(), 1);
+    assert_eq!(seen.calls(), [(1, 2)]);
+    // With `keep_failed` there is nothing to run for.
+    let dedup = by_event()
+        .capacity(10)
+        .in_flight(InFlight::Wait)
+        .keep_failed();
+    let (signal, seen) = listening(&dedup, Probe::taking(SECOND));
+    let (_, second) = tokio::join!(signal.emit(1).timeout(SECOND / 2), signal.emit(1));
+    assert!(is_duplicate(&second));
+    assert_eq!(seen.calls(), [(1, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_duplicate_that_is_dropped_leaves_the_others_waiting() {
+    let dedup = by_event().capacity(10).in_flight(InFlight::Wait);
+    let (signal, seen) = listening(&dedup, Probe::taking(SECOND).failing(1));
+    let (first, second, third) = tokio::join!(
+        signal.emit(1),
+        signal.emit(1).timeout(SECOND / 2),
+        signal.emit(1)
+    );
+    assert_eq!(first.failed(), 1);
+    assert_eq!(second.count(Outcome::TimedOut), 1);
+    assert_eq!(third.delivered(), 1);
+    assert_eq!(seen.calls(), [(1, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_duplicate_holds_no_permit() {
+    for mode in OVERLAPPING {
+        let pool = Pool::new(2);
+        let signal = Signal::<u32>::builder()
+            .dispatch(mode)
+            .pool(pool.clone())
+            .build();
+        let probe = Probe::taking(SECOND);
+        let seen = probe.seen();
+        signal.service(
+            by_event()
+                .capacity(10)
+                .in_flight(InFlight::Wait)
+                .layer(probe),
+        );
+        let duplicates: Vec<_> = (0..2).map(|_| spawn_emit(&signal, 1)).collect();
+        settle().await;
+        assert_eq!(pool.in_use(), 1, "{mode}");
+        let other = spawn_emit(&signal, 2);
+        settle().await;
+        assert_eq!(seen.gauge().now(), 2, "{mode}: another has room");
+        for report in futures::future::join_all(duplicates).await {
+            report.unwrap();
+        }
+        other.await.unwrap();
+        assert_eq!((pool.in_use(), seen.gauge().peak()), (0, 2), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn each_listener_remembers_for_itself_unless_they_share() {
+    for shared in [false, true] {
+        let mut dedup = by_event().capacity(10);
+        if shared {
+            dedup = dedup.shared();
+        }
+        let (one, in_one) = listening(&dedup, Probe::default());
+        let (other, in_other) = listening(&dedup.clone(), Probe::default());
+        one.emit(1).await;
+        assert_eq!(is_duplicate(&other.emit(1).await), shared);
+        let calls = [in_one.calls_of(1), in_other.calls_of(1)];
+        assert_eq!(calls, [1, usize::from(!shared)]);
+        assert_eq!(dedup.handle().passed(), if shared { 1 } else { 2 });
+        assert_eq!(dedup.handle().keys(), if shared { 1 } else { 2 });
+        // A state that is gone knows nothing.
+        drop((one, other, dedup.clone()));
+        let handle = dedup.handle();
+        drop(dedup);
+        assert_eq!(handle.keys(), 0, "{handle:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_key_is_the_listeners() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let dedup = Dedup::by(move |event: &u32| {
+        assert!(counted.fetch_add(1, Ordering::Relaxed) > 0, "no key");
+        *event
+    });
+    let (signal, _) = listening(&dedup.capacity(1), Probe::default());
+    assert_eq!(signal.emit(1).await.count(Outcome::Panicked), 1);
+    assert_eq!(signal.emit(1).await.delivered(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_deliveries_at_once_each_run_once() {
+    for in_flight in [InFlight::Skip, InFlight::Wait] {
+        for mode in [Dispatch::Concurrent, Dispatch::Parallel] {
+            let dedup = by_event().capacity(1_000).in_flight(in_flight);
+            let probe = Probe::taking(SECOND);
+            let seen = probe.seen();
+            let signal = Signal::<u32>::builder().dispatch(mode).build();
+            signal.service(dedup.layer(probe));
+            let (one, other) = tokio::join!(emit_each(&signal, 1_000), emit_each(&signal, 1_000));
+            assert_eq!(
+                count(&one, Outcome::Done) + count(&other, Outcome::Done),
+                1_000
+            );
+            assert_eq!(
+                count(&one, Outcome::Skipped) + count(&other, Outcome::Skipped),
+                1_000
+            );
+            seen.assert_each(1_000, 1);
+            assert_eq!(dedup.handle().keys(), 1_000);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_faults_no_event_is_lost_that_is_delivered_until_it_is_taken() {
+    for in_flight in [InFlight::Skip, InFlight::Wait] {
+        let fault = Fault::new()
+            .fail(0.2)
+            .panic(0.2)
+            .hang(0.2)
+            .delay(0.2, SECOND);
+        let dedup = by_event().capacity(100).in_flight(in_flight);
+        let probe = Probe::default();
+        let seen = probe.seen();
+        let signal = Signal::<u32>::new();
+        let stack = ServiceBuilder::new()
+            .layer(dedup.clone())
+            .layer(fault.clone());
+        signal.service(stack.service(probe));
+        for event in 0..50 {
+            loop {
+                let (one, other) = tokio::join!(
+                    signal.emit(event).timeout(2 * SECOND),
+                    signal.emit(event).timeout(3 * SECOND)
+                );
+                if one.delivered() + other.delivered() > 0 {
+                    break;
+                }
+            }
+            assert!(is_duplicate(&signal.emit(event).await), "{fault}");
+        }
+        seen.assert_each(50, 1);
+        assert_eq!(dedup.handle().keys(), 50, "{fault}");
+    }
+}
