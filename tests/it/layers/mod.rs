@@ -12,3 +12,4 @@ mod probe;
 mod retry;
 mod stack;
 mod timeout;
+mod tower;
