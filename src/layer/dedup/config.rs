@@ -30,7 +30,8 @@ pub enum InFlight {
     /// It is skipped at once. If the first then fails, the event is lost unless it is delivered once more.
     #[default]
     Skip,
-    /// It waits until the first has ended, without holding a permit: skipped if that one succeeded, and run if not. Waiters run one after another until one succeeds.
+    /// It waits until the first has ended, without holding a permit: skipped if that one succeeded, and run if not. Waiters run one after another, in no order that is promised, until one
+    /// succeeds.
     Wait,
 }
 
