@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
 /// Pure counters, read one by one: their sums may be off by what happens meanwhile.
 #[derive(Debug, Default)]
@@ -11,18 +11,16 @@ pub(super) struct Counts {
     pub(super) passed: AtomicU64,
     pub(super) duplicates: AtomicU64,
     pub(super) evicted: AtomicU64,
-    pub(super) keys: AtomicU64,
+    pub(super) keys: AtomicUsize,
 }
 
 impl Counts {
     /// A state that knew so many keys knows so many now.
     pub(super) fn keys_changed(&self, before: usize, after: usize) {
         if after >= before {
-            self.keys
-                .fetch_add((after - before) as u64, Ordering::Relaxed);
+            self.keys.fetch_add(after - before, Ordering::Relaxed);
         } else {
-            self.keys
-                .fetch_sub((before - after) as u64, Ordering::Relaxed);
+            self.keys.fetch_sub(before - after, Ordering::Relaxed);
         }
     }
 }
@@ -77,7 +75,7 @@ impl DedupHandle {
 
     /// Keys that are known now: those that run, and those that are done. One whose time is up is in it until the next delivery.
     /// See [`DedupHandle`](crate::layer::DedupHandle).
-    pub fn keys(&self) -> u64 {
+    pub fn keys(&self) -> usize {
         self.counts.keys.load(Ordering::Relaxed)
     }
 }

@@ -239,7 +239,11 @@ mod tests {
         assert!(all.check().is_ok());
         assert_eq!(refused(&all.hang(0.5)), ("fault", "1.5".into()));
         // The sum of these is above 1 by a rounding.
-        let rounded = Fault::new().fail(0.05).panic(0.55).delay(0.3, second).hang(0.1);
+        let rounded = Fault::new()
+            .fail(0.05)
+            .panic(0.55)
+            .delay(0.3, second)
+            .hang(0.1);
         assert!(rounded.odds.sum() > 1.0);
         assert!(rounded.check().is_ok());
         let backwards = Fault::new().delay_within(0.1, second..=Duration::ZERO);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fanfare::layer::{Dedup, Fault, InFlight};
+use fanfare::layer::{Dedup, DedupHandle, Fault, InFlight};
 use fanfare::{
     BoxError, CallError, Cancellation, Cause, Delivery, Dispatch, Outcome, Pool, Rejection, Report,
     Signal, Skip,
@@ -12,7 +12,7 @@ use fanfare::{
 use tower::{Layer as _, ServiceBuilder, service_fn};
 
 use super::probe::{Probe, Seen, count, emit_each, spawn_emit};
-use crate::support::{OVERLAPPING, settle};
+use crate::support::{Log, OVERLAPPING, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -153,7 +153,7 @@ async fn a_key_is_forgotten_if_its_event_was_not_taken() {
             assert_eq!(is_duplicate(&again), !forgotten, "ending {case}: {again:?}");
             assert_eq!(
                 dedup.handle().keys(),
-                u64::from(!forgotten),
+                usize::from(!forgotten),
                 "ending {case}"
             );
         }
@@ -274,6 +274,38 @@ async fn a_waiting_duplicate_holds_no_permit() {
         }
         other.await.unwrap();
         assert_eq!((pool.in_use(), seen.gauge().peak()), (0, 2), "{mode}");
+    }
+}
+
+/// Notes how many keys are known when it is dropped.
+struct Last(DedupHandle, Log<usize>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.1.push(self.0.keys());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_let_go_when_nothing_of_its_call_is_left() {
+    for (takes, outcome) in [(SECOND, Outcome::Failed), (SECOND * 3, Outcome::TimedOut)] {
+        let dedup = by_event().capacity(10);
+        let (handle, log) = (dedup.handle(), Log::default());
+        let noted = log.clone();
+        let signal = Signal::<u32>::new();
+        signal.service(dedup.layer(service_fn(move |_: Delivery| {
+            // It lives as long as the future, which is longer than until its last await.
+            let last = Last(handle.clone(), noted.clone());
+            let mut slept = Box::pin(tokio::time::sleep(takes));
+            std::future::poll_fn(move |cx| {
+                let _last = &last;
+                slept.as_mut().poll(cx).map(|()| Err::<(), _>("failed"))
+            })
+        })));
+        let report = signal.emit(1).timeout(SECOND * 2).await;
+        assert_eq!(report.count(outcome), 1);
+        assert_eq!(log.take(), [1], "{outcome}");
+        assert_eq!(dedup.handle().keys(), 0);
     }
 }
 
