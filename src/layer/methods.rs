@@ -22,6 +22,12 @@ macro_rules! layer_methods {
             self
         }
 
+        /// Skips an event whose key was seen already. Default: none. See [`Dedup`](crate::layer::Dedup).
+        pub fn dedup(mut self, dedup: crate::layer::Dedup) -> Self {
+            self.layers.slots().dedup = Some(dedup);
+            self
+        }
+
         /// Tries a failed call again. Default: one attempt. See [`Retry`](crate::layer::Retry).
         pub fn retry(mut self, retry: crate::layer::Retry) -> Self {
             self.layers.slots().retry = Some(retry);
@@ -31,6 +37,12 @@ macro_rules! layer_methods {
         /// Ends an attempt that takes longer than this. Default: none; above zero. See [`Timeout`](crate::layer::Timeout).
         pub fn timeout(mut self, timeout: impl Into<crate::layer::Timeout>) -> Self {
             self.layers.slots().timeout = Some(timeout.into());
+            self
+        }
+
+        /// Injects failures, panics, delays and hangs, for tests: innermost, as if the listener did it. Default: none. See [`Fault`](crate::layer::Fault).
+        pub fn fault(mut self, fault: crate::layer::Fault) -> Self {
+            self.layers.slots().fault = Some(fault);
             self
         }
 

@@ -8,9 +8,11 @@
 //! | metrics | | for a layer that measures |
 //! | dead letter | [`DeadLetter`] | hands what has failed for good to a listener, a signal or a store |
 //! | deadline | [`Deadline`] | ends the call, with all its attempts, after a time |
+//! | dedup | [`Dedup`] | skips an event whose key was seen already |
 //! | retry | [`Retry`] | another attempt after a failure |
 //! | timeout | [`Timeout`] | ends one attempt after a time |
 //! | panic | [`CatchPanic`] | makes a panic an error; always there |
+//! | listener | [`Fault`] | fails on purpose, in tests |
 //!
 //! A timeout is a failure to breaker and retry, which are outside of it. A limit's rejection and a cancellation are no failure to the breaker. A panic is tried again only if
 //! [`Retry::retry_panics`] or a policy says so. [`FailurePolicy`] says which failure means what, and an error can say so itself: [`Decision`].

@@ -7,7 +7,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::station::{Station, WayBack};
-use super::{BoxListener, CatchPanic, DeadLetter, Deadline, FailurePolicy, Retry, Timeout, Trace};
+use super::{
+    BoxListener, CatchPanic, DeadLetter, Deadline, Dedup, FailurePolicy, Fault, Retry, Timeout,
+    Trace,
+};
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
 use crate::key::Identity;
@@ -92,8 +95,10 @@ pub(crate) struct Slots {
     pub(crate) trace: Option<Trace>,
     pub(crate) dead_letter: Option<DeadLetter>,
     pub(crate) deadline: Option<Deadline>,
+    pub(crate) dedup: Option<Dedup>,
     pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Timeout>,
+    pub(crate) fault: Option<Fault>,
     pub(crate) policy: FailurePolicy,
     custom: Vec<Custom>,
 }
@@ -131,8 +136,10 @@ impl Layers {
             Place::Trace => slots.trace = None,
             Place::DeadLetter => slots.dead_letter = None,
             Place::Deadline => slots.deadline = None,
+            Place::Dedup => slots.dedup = None,
             Place::Retry => slots.retry = None,
             Place::Timeout => slots.timeout = None,
+            Place::Listener => slots.fault = None,
             _ => {}
         }
     }
@@ -176,7 +183,9 @@ impl Layers {
     /// What makes no sense, by itself.
     pub(crate) fn check(&self) -> Result<(), OptionError> {
         let Some(slots) = &self.0 else { return Ok(()) };
+        slots.dedup.as_ref().map_or(Ok(()), Dedup::check)?;
         slots.retry.as_ref().map_or(Ok(()), Retry::check)?;
+        slots.fault.as_ref().map_or(Ok(()), Fault::check)?;
         check_times(slots.deadline, slots.timeout)
     }
 
@@ -235,9 +244,10 @@ impl Slots {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        let innermost = self.custom_at(Place::Listener).next().is_some();
+        let innermost = self.fault.is_some() || self.custom_at(Place::Listener).next().is_some();
         let mut service = if innermost {
-            let listener = self.wrapped(Place::Listener, BoxListener::of(listener));
+            let listener = put(self.fault.as_ref(), BoxListener::of(listener));
+            let listener = self.wrapped(Place::Listener, listener);
             BoxListener::ready(CatchPanic.layer(listener))
         } else {
             BoxListener::ready(CatchPanic.layer(listener))
@@ -264,6 +274,7 @@ impl Slots {
                 put(letter.as_ref(), inner)
             }
             Place::Deadline => put(self.deadline.as_ref(), inner),
+            Place::Dedup => put(self.dedup.as_ref(), inner),
             Place::Retry => {
                 let retry = self.retry.clone().map(|retry| retry.under(&self.policy));
                 put(retry.as_ref(), inner)
@@ -288,10 +299,14 @@ impl Slots {
         let mut words = Vec::new();
         for place in Place::ALL {
             words.extend(self.custom_at(place).map(|custom| custom.name.to_owned()));
+            if let (Place::Listener, Some(fault)) = (place, &self.fault) {
+                words.push(format!("fault (seed {})", fault.seed_used()));
+            }
             let detail = match place {
                 Place::Trace => self.trace.map(|trace| trace.level().to_string()),
                 Place::DeadLetter => self.dead_letter.as_ref().map(ToString::to_string),
                 Place::Deadline => self.deadline.map(|it| format!("{:?}", it.given())),
+                Place::Dedup => self.dedup.as_ref().map(ToString::to_string),
                 Place::Retry => self.retry.as_ref().map(ToString::to_string),
                 Place::Timeout => self.timeout.map(|it| format!("{:?}", it.given())),
                 Place::Panic | Place::Listener => Some(String::new()),

@@ -48,23 +48,19 @@ pub enum InFlight {
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use fanfare::layer::Dedup;
-/// use fanfare::{BoxError, Delivery, Outcome, Signal};
+/// use fanfare::{Outcome, Signal};
 ///
 /// #[derive(Clone)]
 /// struct Paid { payment: u64 }
 ///
 /// let signal = Signal::<Paid>::new();
-/// signal.service(
-///     tower::ServiceBuilder::new()
-///         .layer(Dedup::by(|paid: &Paid| paid.payment).capacity(10_000))
-///         .service(tower::service_fn(async |_: Delivery| -> Result<(), BoxError> { Ok(()) })),
-/// );
+/// signal.listen().dedup(Dedup::by(|paid: &Paid| paid.payment).capacity(10_000)).on(async |_| {})?;
 /// assert_eq!(signal.emit(Paid { payment: 7 }).await.delivered(), 1);
 /// assert_eq!(signal.emit(Paid { payment: 7 }).await.count(Outcome::Skipped), 1);
 /// assert_eq!(signal.emit(Paid { payment: 8 }).await.delivered(), 1);
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Dedup {
@@ -117,28 +113,30 @@ impl Dedup {
     /// What becomes of a duplicate whose first delivery still runs. Default: [`InFlight::Skip`].
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-    /// # use fanfare::{BoxError, Delivery, Outcome, Signal};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// use std::time::Duration;
+    /// use fanfare::Signal;
     /// use fanfare::layer::{Dedup, InFlight};
     ///
+    /// let signal = Signal::<u32>::new();
     /// let dedup = Dedup::by(|id: &u32| *id).capacity(100).in_flight(InFlight::Wait);
-    /// # let signal = Signal::<u32>::new();
     /// # let calls = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-    /// # signal.service(tower::ServiceBuilder::new().layer(dedup).service(tower::service_fn(move |_: Delivery| {
-    /// #     let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    /// #     async move { tokio::task::yield_now().await; if call == 0 { Err("first".into()) } else { Ok::<(), BoxError>(()) } }
-    /// # })));
-    /// // a listener with `dedup` fails at its first call
+    /// signal.listen().dedup(dedup).on(async move |_| {
+    ///     tokio::time::sleep(Duration::from_secs(1)).await;
+    ///     # let is_first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+    ///     if is_first { Err("the first call fails") } else { Ok(()) }
+    /// })?;
     /// let (first, second) = tokio::join!(signal.emit(7), signal.emit(7));
     /// assert_eq!((first.failed(), second.delivered()), (1, 1));
-    /// # }
+    /// # Ok(()) }
     /// ```
     pub fn in_flight(mut self, in_flight: InFlight) -> Self {
         self.in_flight = in_flight;
         self
     }
 
-    /// Remembers a key whose delivery failed or was dropped too: the event is tried once, and then lost. For listeners that must not do half a thing twice.
+    /// Remembers a key whose delivery failed or was dropped too: the event is tried once, and then lost. For listeners that must not do half a thing twice. A dead letter that is
+    /// given back to its listener is a duplicate then.
     /// Default: forgotten. See [`Dedup`](crate::layer::Dedup).
     pub fn keep_failed(mut self) -> Self {
         self.keep_failed = true;
@@ -178,14 +176,25 @@ impl Dedup {
         }
     }
 
+    fn keys(&self) -> usize {
+        self.capacity.unwrap_or(DEFAULT_CAPACITY)
+    }
+
     fn store(&self) -> Arc<Store> {
-        let capacity = self.capacity.unwrap_or(DEFAULT_CAPACITY);
         Arc::new(Store::new(
-            Seen::new(capacity, self.ttl),
+            Seen::new(self.keys(), self.ttl),
             Arc::clone(&self.counts),
             self.in_flight,
             self.keep_failed,
         ))
+    }
+}
+
+/// Its bounds, in words.
+impl fmt::Display for Dedup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.keys())?;
+        self.ttl.map_or(Ok(()), |ttl| write!(f, " for {ttl:?}"))
     }
 }
 
@@ -229,6 +238,9 @@ mod tests {
         assert!(dedup.clone().capacity(1).check().is_ok());
         assert!(dedup.clone().ttl(Duration::from_secs(1)).check().is_ok());
         assert!(dedup.clone().keep_failed().shared().check().is_err());
+        let bounded = dedup.clone().ttl(Duration::from_secs(1));
+        assert_eq!(bounded.to_string(), "100000 keys for 1s");
+        assert_eq!(bounded.capacity(5).to_string(), "5 keys for 1s");
         assert_eq!(
             refused(&dedup.clone().capacity(0)),
             ("capacity", "0".into())

@@ -30,22 +30,19 @@ impl Counts {
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// # use fanfare::{BoxError, Delivery, Signal};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+/// use fanfare::Signal;
 /// use fanfare::layer::Dedup;
 ///
 /// let dedup = Dedup::by(|id: &u32| *id).capacity(1);
 /// let handle = dedup.handle();
-/// # let signal = Signal::<u32>::new();
-/// # signal.service(tower::ServiceBuilder::new().layer(dedup).service(tower::service_fn(
-/// #     async |_: Delivery| -> Result<(), BoxError> { Ok(()) },
-/// # )));
-/// // a listener with `dedup` is registered
+/// let signal = Signal::<u32>::new();
+/// signal.listen().dedup(dedup).on(async |_| {})?;
 /// for id in [1, 1, 2] {
 ///     signal.emit(id).await;
 /// }
 /// assert_eq!((handle.passed(), handle.duplicates(), handle.evicted(), handle.keys()), (2, 1, 1, 1));
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct DedupHandle {

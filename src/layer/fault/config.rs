@@ -30,18 +30,14 @@ const ROUNDING: f64 = 1e-9;
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use std::time::Duration;
+/// use fanfare::Signal;
 /// use fanfare::layer::Fault;
-/// use fanfare::{BoxError, Delivery, Signal};
 ///
 /// let fault = Fault::new().fail(0.2).panic(0.1).delay(0.1, Duration::from_millis(5)).seed(1234);
 /// let signal = Signal::<u32>::new();
-/// signal.service(
-///     tower::ServiceBuilder::new()
-///         .layer(fault.clone())
-///         .service(tower::service_fn(async |_: Delivery| -> Result<(), BoxError> { Ok(()) })),
-/// );
+/// signal.listen().fault(fault.clone()).on(async |_| {})?;
 /// for n in 0..100 {
 ///     let report = signal.emit(n).await;
 ///     assert_eq!(report.delivered() + report.failed(), 1, "{fault}");
@@ -49,7 +45,7 @@ const ROUNDING: f64 = 1e-9;
 /// let injected = fault.injected();
 /// assert_eq!(injected.draws(), 100);
 /// assert!(injected.failures() > 0 && injected.panics() > 0 && injected.delays() > 0);
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Fault {
@@ -111,19 +107,16 @@ impl Fault {
     /// Injects only into deliveries that this says yes to. The others pass and draw nothing. Default: all.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-    /// # use fanfare::{BoxError, Delivery, Signal};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// use fanfare::Signal;
     /// use fanfare::layer::Fault;
     ///
     /// let second = Fault::new().fail(1.0).only(|delivery| delivery.event::<u32>() == Some(&2));
-    /// # let signal = Signal::<u32>::new();
-    /// # signal.service(tower::ServiceBuilder::new().layer(second).service(tower::service_fn(
-    /// #     async |_: Delivery| -> Result<(), BoxError> { Ok(()) },
-    /// # )));
-    /// // a listener with `second` is registered
+    /// let signal = Signal::<u32>::new();
+    /// signal.listen().fault(second).on(async |_| {})?;
     /// assert_eq!(signal.emit(1).await.delivered(), 1);
     /// assert_eq!(signal.emit(2).await.failed(), 1);
-    /// # }
+    /// # Ok(()) }
     /// ```
     pub fn only(mut self, wanted: impl Fn(&Delivery) -> bool + Send + Sync + 'static) -> Self {
         self.only = Some(Arc::new(wanted));

@@ -8,21 +8,18 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// # use fanfare::{BoxError, Delivery, Signal};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+/// use fanfare::Signal;
 /// use fanfare::layer::{Fault, InjectedFault};
 ///
-/// # let signal = Signal::<u32>::new();
-/// # signal.service(tower::ServiceBuilder::new().layer(Fault::new().fail(1.0).seed(1234)).service(tower::service_fn(
-/// #     async |_: Delivery| -> Result<(), BoxError> { Ok(()) },
-/// # )));
-/// // a listener with `Fault::new().fail(1.0).seed(1234)` is registered
+/// let signal = Signal::<u32>::new();
+/// signal.listen().fault(Fault::new().fail(1.0).seed(1234)).on(async |_| {})?;
 /// let report = signal.emit(7).await;
 /// let error = report.entries()[0].cause().error().unwrap();
 /// assert_eq!(error.to_string(), "injected failure (fault seed 1234, draw 1)");
 /// let injected: &InjectedFault = error.downcast_ref().unwrap();
 /// assert_eq!((injected.seed(), injected.draw()), (1234, 1));
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InjectedFault {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fanfare::layer::{Dedup, DedupHandle, Fault, InFlight};
+use fanfare::layer::{DeadLetter, DeadLetters, Dedup, DedupHandle, Fault, InFlight, Place, Retry};
 use fanfare::{
-    BoxError, CallError, Cancellation, Cause, Delivery, Dispatch, Outcome, Pool, Rejection, Report,
-    Signal, Skip,
+    BoxError, Bus, CallError, Cancellation, Cause, Delivery, Dispatch, Outcome, Pool,
+    RegisterError, Rejection, Report, Signal, Skip,
 };
 use tower::{Layer as _, ServiceBuilder, service_fn};
 
@@ -23,7 +23,8 @@ fn by_event() -> Dedup {
 fn listening(dedup: &Dedup, probe: Probe) -> (Signal<u32>, Seen) {
     let signal = Signal::new();
     let seen = probe.seen();
-    signal.service(dedup.layer(probe));
+    let listen = signal.listen().dedup(dedup.clone());
+    listen.service(probe).unwrap();
     (signal, seen)
 }
 
@@ -118,6 +119,81 @@ async fn a_time_to_live_alone_has_a_capacity_too() {
         (dedup.handle().keys(), dedup.handle().evicted()),
         (100_000, 1)
     );
+}
+
+#[tokio::test]
+async fn a_dedup_without_a_bound_is_refused_at_registration() {
+    let signal = Signal::<u32>::new();
+    let refused = |dedup| match signal.listen().dedup(dedup).on(async |_| {}) {
+        Err(RegisterError::Option(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let unbounded = "option `dedup` cannot be unbounded: it takes a `capacity`, a `ttl` or both";
+    assert_eq!(refused(by_event()), unbounded);
+    assert_eq!(refused(by_event().keep_failed().shared()), unbounded);
+    assert!(refused(by_event().capacity(0)).starts_with("option `capacity` cannot be 0"));
+    assert!(refused(by_event().ttl(Duration::ZERO)).starts_with("option `ttl` cannot be 0ns"));
+    let builder = Signal::<u32>::builder().dedup(by_event());
+    assert_eq!(builder.try_build().unwrap_err().to_string(), unbounded);
+    assert_eq!(
+        Bus::builder()
+            .dedup(by_event())
+            .try_build()
+            .unwrap_err()
+            .to_string(),
+        unbounded
+    );
+    assert!(signal.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_place_is_outside_the_retry_and_inside_the_dead_letter() {
+    let letters = DeadLetters::new(10);
+    let signal = Signal::<u32>::builder()
+        .retry(Retry::constant(SECOND).max_attempts(2))
+        .dedup(by_event().capacity(10).ttl(SECOND * 3600))
+        .dead_letter(DeadLetter::keep(&letters))
+        .build();
+    let probe = Probe::default().failing(3);
+    let seen = probe.seen();
+    let subscription = signal.listen().key("probe").service(probe).unwrap();
+    let stack = subscription.metadata().layers().join(" > ");
+    let dedup = stack.find("dedup (10 keys for 3600s)").unwrap();
+    assert!(stack.find("dead letter").unwrap() < dedup, "{stack}");
+    assert!(dedup < stack.find("retry").unwrap(), "{stack}");
+    // Two attempts are one delivery, whose key is forgotten: the letter may come back.
+    assert_eq!(signal.emit(1).await.failed(), 1);
+    assert_eq!((seen.calls_of(1), letters.len()), (2, 1));
+    assert_eq!(letters.redrive().await.delivered(), 1);
+    assert_eq!(seen.calls_of(1), 4);
+    assert!(is_duplicate(&signal.emit(1).await));
+    // `without` leaves out what is inherited.
+    let twice = Probe::default();
+    let in_twice = twice.seen();
+    let listen = signal.listen().without(Place::Dedup);
+    listen.service(twice).unwrap();
+    signal.emit(1).await;
+    signal.emit(1).await;
+    assert_eq!((in_twice.calls_of(1), seen.calls_of(1)), (2, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_runs_until_its_retries_in_the_background_end() {
+    let dedup = by_event().capacity(10).in_flight(InFlight::Wait);
+    let signal = Signal::<u32>::builder()
+        .retry(Retry::constant(SECOND).max_attempts(2).in_background())
+        .dedup(dedup.clone())
+        .build();
+    let probe = Probe::default().failing(1);
+    let seen = probe.seen();
+    signal.service(probe);
+    assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
+    assert_eq!(dedup.handle().keys(), 1);
+    assert!(
+        is_duplicate(&signal.emit(1).await),
+        "it waited for the background"
+    );
+    assert_eq!(seen.calls(), [(1, 2)]);
 }
 
 /// What the inner service ends with, and whether its key is forgotten: by default, and with `keep_failed`.
@@ -325,11 +401,27 @@ async fn each_listener_remembers_for_itself_unless_they_share() {
         assert_eq!(dedup.handle().passed(), if shared { 1 } else { 2 });
         assert_eq!(dedup.handle().keys(), if shared { 1 } else { 2 });
         // A state that is gone knows nothing.
-        drop((one, other, dedup.clone()));
+        drop((one, other));
         let handle = dedup.handle();
         drop(dedup);
         assert_eq!(handle.keys(), 0, "{handle:?}");
     }
+}
+
+#[tokio::test]
+async fn listeners_of_one_bus_remember_for_themselves() {
+    let bus = Bus::builder().dedup(by_event().capacity(10)).build();
+    let probes = [Probe::default(), Probe::default()];
+    let seen = probes.each_ref().map(Probe::seen);
+    for probe in probes {
+        bus.service::<u32, _>(probe);
+    }
+    bus.on(async |_: String| {});
+    for _ in 0..2 {
+        bus.emit(1_u32).await;
+        assert_eq!(bus.emit("of another type".to_owned()).await.delivered(), 1);
+    }
+    assert_eq!(seen.map(|seen| seen.calls_of(1)), [1, 1]);
 }
 
 #[tokio::test]

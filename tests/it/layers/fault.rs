@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fanfare::layer::{Fault, Injected, InjectedFault};
-use fanfare::{Cause, Dispatch, Outcome, Pool, Report, Signal};
+use fanfare::layer::{Fault, Injected, InjectedFault, Place, Retry};
+use fanfare::{Bus, Cause, Dispatch, Outcome, Pool, RegisterError, Report, Signal};
 use tokio::time::Instant;
 use tower::Layer as _;
 
@@ -15,7 +15,8 @@ const SECOND: Duration = Duration::from_secs(1);
 fn listening(fault: &Fault, probe: Probe) -> (Signal<u32>, Seen) {
     let signal = Signal::new();
     let seen = probe.seen();
-    signal.service(fault.layer(probe));
+    let listen = signal.listen().fault(fault.clone());
+    listen.service(probe).unwrap();
     (signal, seen)
 }
 
@@ -194,6 +195,53 @@ async fn listeners_of_one_fault_draw_from_one_sequence() {
     assert_eq!(fault.injected().draws(), 40);
     // A new seed is a new sequence.
     assert_eq!(fault.clone().seed(4).injected().draws(), 0);
+}
+
+#[tokio::test]
+async fn odds_that_are_none_are_refused_at_registration() {
+    let signal = Signal::<u32>::new();
+    let fault = Fault::new().fail(0.6).hang(0.6);
+    let refused = signal.listen().fault(fault.clone()).on(async |_| {});
+    let Err(RegisterError::Option(error)) = refused else {
+        panic!("{refused:?}");
+    };
+    let wanted = "option `fault` cannot be 1.2: its probabilities together are at most 1";
+    assert_eq!(error.to_string(), wanted);
+    let refused = Bus::builder().fault(fault).try_build();
+    assert_eq!(refused.unwrap_err().to_string(), wanted);
+    let refused = Signal::<u32>::builder().fault(Fault::new().fail(f64::NAN));
+    assert_eq!(refused.try_build().unwrap_err().option(), "fail");
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_place_is_innermost() {
+    let fault = Fault::new().fail(0.2).panic(0.2).hang(0.2).seed(11);
+    let signal = Signal::<u32>::builder()
+        .fault(fault.clone())
+        .timeout(SECOND)
+        .retry(Retry::constant(SECOND).max_attempts(50).retry_panics())
+        .build();
+    let probe = Probe::default();
+    let seen = probe.seen();
+    let subscription = signal.listen().service(probe).unwrap();
+    let stack = subscription.metadata().layers().join(" > ");
+    assert!(
+        stack.ends_with("panic > fault (seed 11) > listener"),
+        "{stack}"
+    );
+    for event in 0..50 {
+        assert_eq!(signal.emit(event).await.delivered(), 1, "{fault}");
+    }
+    seen.assert_each(50, 1);
+    let injected = fault.injected();
+    assert_eq!(injected.passed(), 50, "each attempt draws: {fault}");
+    assert!(injected.failures() > 0 && injected.panics() > 0 && injected.hangs() > 0);
+    // `without` leaves out what is inherited.
+    signal.clear();
+    let listen = signal.listen().without(Place::Listener);
+    listen.on(async |_| {}).unwrap();
+    signal.emit(0).await;
+    assert_eq!(fault.injected().draws(), injected.draws());
 }
 
 #[test]
