@@ -11,5 +11,6 @@ mod fault;
 mod probe;
 mod retry;
 mod stack;
+mod through;
 mod timeout;
 mod tower;

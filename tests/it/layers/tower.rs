@@ -3,8 +3,10 @@
 use std::future::{Ready, ready};
 use std::time::Duration;
 
+use fanfare::layer::Place;
 use fanfare::{
-    BoxError, CallError, Cause, Delivery, Dispatch, Outcome, Rejection, Report, Signal, Skip,
+    BoxError, Bus, CallError, Cause, Delivery, Dispatch, Outcome, Pool, Rejection, Report, Signal,
+    Skip,
 };
 use tokio::time::Instant;
 use tower::buffer::BufferLayer;
@@ -14,36 +16,30 @@ use tower::load_shed::LoadShedLayer;
 use tower::retry::{Policy, RetryLayer};
 use tower::timeout::TimeoutLayer;
 use tower::timeout::error::Elapsed;
-use tower::{Layer, Service, ServiceBuilder};
-use tower_resilience_bulkhead::{BulkheadError, BulkheadLayer, BulkheadServiceError};
+use tower::{Layer as _, ServiceBuilder};
+use tower_resilience_bulkhead::{BulkheadLayer, BulkheadServiceError};
 
-use super::probe::{Probe, Seen, count, emit_each};
-use crate::support::{MODES, Setup, setups};
+use super::probe::{Probe, count, emit_each, spawn_emit};
+use super::through::{MANY, through};
+use crate::support::{MODES, Setup, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
-const MANY: u32 = 1_000;
 
-/// Emits so many events at once into a probe behind this layer.
-async fn through<L>(signal: Signal<u32>, layer: L, probe: Probe) -> (Vec<Report>, Seen)
-where
-    L: Layer<Probe>,
-    L::Service: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
-    <L::Service as Service<Delivery>>::Error: Into<BoxError>,
-    <L::Service as Service<Delivery>>::Future: Send + 'static,
-{
-    let seen = probe.seen();
-    signal.service(layer.layer(probe));
-    let reports = emit_each(&signal, MANY).await;
-    assert_eq!(seen.gauge().now(), 0);
-    (reports, seen)
+/// The emitter's task, with no pool and with one that is smaller than the limits here, and tasks.
+fn setups() -> [Setup; 3] {
+    [
+        (Dispatch::Concurrent, None),
+        (Dispatch::Concurrent, Some(3)),
+        (Dispatch::Parallel, None),
+    ]
+    .map(|(mode, pool)| Setup { mode, pool })
 }
 
-/// What all of them failed with, as one type of error.
-fn failures<E: std::error::Error + Send + Sync + 'static>(reports: &[Report]) -> usize {
-    let entries = reports.iter().flat_map(Report::entries);
-    entries
-        .filter(|entry| entry.cause().error().is_some_and(|error| error.is::<E>()))
-        .count()
+fn without_pool() -> Setup {
+    Setup {
+        mode: Dispatch::Concurrent,
+        pool: None,
+    }
 }
 
 fn pool_of(setup: Setup) -> usize {
@@ -53,67 +49,105 @@ fn pool_of(setup: Setup) -> usize {
 #[tokio::test(start_paused = true)]
 async fn concurrency_limit_holds_and_loses_nothing() {
     for setup in setups() {
-        let layer = ConcurrencyLimitLayer::new(7);
-        let (reports, seen) = through(setup.builder().build(), layer, Probe::taking(SECOND)).await;
-        assert_eq!(count(&reports, Outcome::Done), 1_000, "{setup:?}");
-        seen.assert_each(MANY, 1);
-        assert_eq!(seen.gauge().peak(), pool_of(setup).min(7), "{setup:?}");
+        let limit = || ConcurrencyLimitLayer::new(7);
+        for run in through(setup, limit, || Probe::taking(SECOND)).await {
+            assert_eq!(run.count(Outcome::Done), 1_000, "{}", run.name);
+            run.seen.assert_each(MANY, 1);
+            assert_eq!(
+                run.seen.gauge().peak(),
+                pool_of(setup).min(7),
+                "{}",
+                run.name
+            );
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_global_concurrency_limit_holds_over_several_listeners() {
-    let layer = GlobalConcurrencyLimitLayer::new(7);
-    let (one, other) = (Signal::new(), Signal::new());
+    let signal = Signal::builder()
+        .layer(GlobalConcurrencyLimitLayer::new(7))
+        .build();
     let probe = Probe::taking(SECOND);
-    one.service(layer.layer(probe.clone()));
-    let (reports, (more, seen)) = tokio::join!(emit_each(&one, MANY), through(other, layer, probe));
-    let done = count(&reports, Outcome::Done) + count(&more, Outcome::Done);
-    assert_eq!(done, 2_000);
+    let seen = probe.seen();
+    signal.service(probe.clone());
+    signal.service(probe);
+    let reports = emit_each(&signal, MANY).await;
+    assert_eq!(count(&reports, Outcome::Done), 2_000);
     seen.assert_each(MANY, 2);
     assert_eq!(seen.gauge().peak(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_a_signal_or_a_bus_is_around_each_listener() {
+    let bus = Bus::builder().layer(ConcurrencyLimitLayer::new(7)).build();
+    let probe = Probe::taking(SECOND);
+    let seen = probe.seen();
+    bus.service::<u32, _>(probe.clone());
+    bus.service::<u32, _>(probe);
+    let reports = emit_each(&bus.signal(), MANY).await;
+    assert_eq!(count(&reports, Outcome::Done), 2_000);
+    seen.assert_each(MANY, 2);
+    assert_eq!(seen.gauge().peak(), 14, "each has a limit of its own");
 }
 
 #[tokio::test(start_paused = true)]
 async fn buffer_hands_every_delivery_on_once() {
     for setup in setups() {
         for bound in [1, 64] {
-            let layer = BufferLayer::new(bound);
-            let signal = setup.builder().build();
-            let (reports, seen) = through(signal, layer, Probe::taking(SECOND)).await;
-            assert_eq!(count(&reports, Outcome::Done), 1_000, "{setup:?}, {bound}");
-            seen.assert_each(MANY, 1);
+            let buffer = || BufferLayer::new(bound);
+            for run in through(setup, buffer, || Probe::taking(SECOND)).await {
+                assert_eq!(run.count(Outcome::Done), 1_000, "{bound}, {}", run.name);
+                run.seen.assert_each(MANY, 1);
+            }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn load_shed_rejects_what_a_full_limit_would_keep_waiting() {
-    for mode in MODES {
-        let layer = ServiceBuilder::new()
+    let layer = || {
+        ServiceBuilder::new()
             .layer(LoadShedLayer::new())
-            .layer(ConcurrencyLimitLayer::new(7));
-        let signal = Signal::builder().dispatch(mode).build();
-        let probe = Probe::taking(SECOND).eager();
-        let (reports, seen) = through(signal, layer, probe).await;
-        assert_eq!(count(&reports, Outcome::Done), 7, "{mode}");
-        assert_eq!(count(&reports, Outcome::Rejected), 993, "{mode}");
-        let mut entries = reports.iter().flat_map(Report::entries);
-        assert!(
-            entries.all(|entry| matches!(entry.cause(), Cause::Rejected(Rejection::Overloaded)))
-        );
-        assert_eq!(
-            (seen.gauge().total(), seen.gauge().peak()),
-            (7, 7),
-            "{mode}"
-        );
+            .layer(ConcurrencyLimitLayer::new(7))
+    };
+    for mode in MODES {
+        let setup = Setup { mode, pool: None };
+        let probe = || Probe::taking(SECOND).eager();
+        for run in through(setup, layer, probe).await {
+            assert_eq!(run.count(Outcome::Done), 7, "{}", run.name);
+            assert_eq!(run.count(Outcome::Rejected), 993, "{}", run.name);
+            let mut entries = run.reports.iter().flat_map(Report::entries);
+            let overloaded = Cause::Rejected(Rejection::Overloaded).to_string();
+            assert!(entries.all(|entry| entry.cause().to_string() == overloaded));
+            let gauge = run.seen.gauge();
+            assert_eq!((gauge.total(), gauge.peak()), (7, 7), "{}", run.name);
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
+async fn load_shed_sees_through_the_stack_that_a_limit_inside_is_full() {
+    let signal = Signal::<u32>::builder()
+        .layer(LoadShedLayer::new())
+        .layer(ConcurrencyLimitLayer::new(7))
+        .build();
+    let probe = Probe::taking(SECOND);
+    let seen = probe.seen();
+    signal.service(probe);
+    let reports = emit_each(&signal, MANY).await;
+    assert_eq!(count(&reports, Outcome::Rejected), 993);
+    assert_eq!(seen.gauge().total(), 7);
+}
+
+#[tokio::test]
 async fn load_shed_asks_each_clone_once() {
     // A service that is not ready when it is asked first is never called: it is cloned for each delivery.
-    let (reports, seen) = through(Signal::new(), LoadShedLayer::new(), Probe::default()).await;
+    let signal = Signal::<u32>::new();
+    let probe = Probe::default();
+    let seen = probe.seen();
+    signal.service(LoadShedLayer::new().layer(probe));
+    let reports = emit_each(&signal, MANY).await;
     assert_eq!(count(&reports, Outcome::Rejected), 1_000);
     assert_eq!(seen.calls(), []);
 }
@@ -121,37 +155,33 @@ async fn load_shed_asks_each_clone_once() {
 #[tokio::test(start_paused = true)]
 async fn timeout_ends_a_call_and_is_a_failure() {
     for setup in setups() {
-        let (reports, seen) = through(
-            setup.builder().build(),
-            TimeoutLayer::new(SECOND * 2),
-            Probe::taking(SECOND),
-        )
-        .await;
-        assert_eq!(count(&reports, Outcome::Done), 1_000, "{setup:?}");
-        seen.assert_each(MANY, 1);
-
-        let (reports, seen) = through(
-            setup.builder().build(),
-            TimeoutLayer::new(SECOND),
-            Probe::taking(SECOND * 2),
-        )
-        .await;
-        assert_eq!(count(&reports, Outcome::Failed), 1_000, "{setup:?}");
-        assert_eq!(failures::<Elapsed>(&reports), 1_000, "{setup:?}");
-        seen.assert_each(MANY, 1);
+        let longer = || TimeoutLayer::new(SECOND * 2);
+        for run in through(setup, longer, || Probe::taking(SECOND)).await {
+            assert_eq!(run.count(Outcome::Done), 1_000, "{}", run.name);
+            run.seen.assert_each(MANY, 1);
+        }
+        let shorter = || TimeoutLayer::new(SECOND);
+        for run in through(setup, shorter, || Probe::taking(SECOND * 2)).await {
+            assert_eq!(run.count(Outcome::Failed), 1_000, "{}", run.name);
+            assert_eq!(run.failures::<Elapsed>(), 1_000, "{}", run.name);
+            run.seen.assert_each(MANY, 1);
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn map_err_says_what_an_error_of_towers_means() {
-    let layer = ServiceBuilder::new()
-        .map_err(|error: BoxError| match error.downcast::<Elapsed>() {
-            Ok(_) => CallError::new(Cause::TimedOut(SECOND)).into(),
-            Err(error) => error,
-        })
-        .layer(TimeoutLayer::new(SECOND));
-    let (reports, _) = through(Signal::new(), layer, Probe::taking(SECOND * 2)).await;
-    assert_eq!(count(&reports, Outcome::TimedOut), 1_000);
+    let layer = || {
+        ServiceBuilder::new()
+            .map_err(|error: BoxError| match error.downcast::<Elapsed>() {
+                Ok(_) => CallError::new(Cause::TimedOut(SECOND)).into(),
+                Err(error) => error,
+            })
+            .layer(TimeoutLayer::new(SECOND))
+    };
+    for run in through(without_pool(), layer, || Probe::taking(SECOND * 2)).await {
+        assert_eq!(run.count(Outcome::TimedOut), 1_000, "{}", run.name);
+    }
 }
 
 /// Again at once, so many times.
@@ -178,11 +208,11 @@ impl Policy<Delivery, (), BoxError> for Again {
 async fn retry_calls_again_until_it_succeeds_or_gives_up() {
     for setup in setups() {
         for (again, outcome, calls) in [(2, Outcome::Done, 3), (1, Outcome::Failed, 2)] {
-            let layer = RetryLayer::new(Again(again));
-            let probe = Probe::taking(SECOND).failing(2);
-            let (reports, seen) = through(setup.builder().build(), layer, probe).await;
-            assert_eq!(count(&reports, outcome), 1_000, "{setup:?}");
-            seen.assert_each(MANY, calls);
+            let layer = || RetryLayer::new(Again(again));
+            for run in through(setup, layer, || Probe::taking(SECOND).failing(2)).await {
+                assert_eq!(run.count(outcome), 1_000, "{}", run.name);
+                run.seen.assert_each(MANY, calls);
+            }
         }
     }
 }
@@ -205,33 +235,86 @@ async fn filter_passes_what_its_predicate_passes() {
         Some(event) if event % 2 == 0 => Ok(delivery),
         _ => Err(BoxError::from("odd")),
     };
+    let slow = move |delivery| async move {
+        tokio::time::sleep(SECOND).await;
+        even(delivery)
+    };
     for setup in setups() {
-        let (probe, signal) = (Probe::taking(SECOND), setup.builder().build());
-        let (reports, seen) = through(signal, FilterLayer::new(even), probe).await;
-        assert_eq!(count(&reports, Outcome::Done), 500, "{setup:?}");
-        assert_eq!(count(&reports, Outcome::Failed), 500, "{setup:?}");
-        assert!(
-            seen.calls()
-                .iter()
-                .all(|(event, times)| event % 2 == 0 && *times == 1)
-        );
-
-        let slow = move |delivery| async move {
-            tokio::time::sleep(SECOND).await;
-            even(delivery)
-        };
-        let (probe, signal) = (Probe::default(), setup.builder().build());
-        let (reports, seen) = through(signal, AsyncFilterLayer::new(slow), probe).await;
-        assert_eq!(count(&reports, Outcome::Done), 500, "{setup:?}");
-        assert_eq!(seen.calls().len(), 500, "{setup:?}");
+        let mut runs = through(setup, || FilterLayer::new(even), Probe::default).await;
+        runs.extend(through(setup, || AsyncFilterLayer::new(slow), Probe::default).await);
+        for run in runs {
+            assert_eq!(run.count(Outcome::Done), 500, "{}", run.name);
+            assert_eq!(run.count(Outcome::Failed), 500, "{}", run.name);
+            let calls = run.seen.calls();
+            assert_eq!(calls.len(), 500, "{}", run.name);
+            assert!(
+                calls
+                    .iter()
+                    .all(|(event, times)| event % 2 == 0 && *times == 1)
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn a_filter_that_ends_with_a_call_error_says_what_it_means() {
     let filtered = |_: Delivery| Err::<Delivery, _>(CallError::new(Cause::Skipped(Skip::Filtered)));
-    let (reports, _) = through(Signal::new(), FilterLayer::new(filtered), Probe::default()).await;
-    assert_eq!(count(&reports, Outcome::Skipped), 1_000);
+    for run in through(
+        without_pool(),
+        || FilterLayer::new(filtered),
+        Probe::default,
+    )
+    .await
+    {
+        assert_eq!(run.count(Outcome::Skipped), 1_000, "{}", run.name);
+    }
+}
+
+/// How long it takes to call so many times, at a hundred a second.
+fn assert_limited(took: Duration, name: &str) {
+    assert!(took >= SECOND * 9 && took < SECOND * 11, "{name}: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rate_limit_works_through_the_exclusive_form() {
+    for setup in setups() {
+        for place in [Place::Trace, Place::RateLimit, Place::Listener] {
+            let begun = Instant::now();
+            let signal = setup.builder::<u32>().build();
+            let probe = Probe::taking(SECOND / 100);
+            let seen = probe.seen();
+            let rate = RateLimitLayer::new(100, SECOND);
+            let listen = signal.listen().layer_exclusive(place, rate);
+            listen.service(probe).unwrap();
+            let reports = emit_each(&signal, MANY).await;
+            let name = format!("{place}, {setup:?}");
+            assert_eq!(count(&reports, Outcome::Done), 1_000, "{name}");
+            seen.assert_each(MANY, 1);
+            assert_limited(begun.elapsed(), &name);
+            if setup.pool.is_none() {
+                assert!(
+                    seen.gauge().peak() > 1,
+                    "{name}: the calls themselves overlap"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_an_exclusive_layer_holds_no_permit() {
+    let pool = Pool::new(1);
+    let signal = Signal::<u32>::builder().pool(pool.clone()).build();
+    let rate = RateLimitLayer::new(1, SECOND);
+    let listen = signal.listen().layer_exclusive(Place::RateLimit, rate);
+    listen.on(async |_| {}).unwrap();
+    assert_eq!(signal.emit(0).await.delivered(), 1);
+    let waiting = [spawn_emit(&signal, 1), spawn_emit(&signal, 2)];
+    settle().await;
+    assert_eq!(pool.in_use(), 0);
+    for emission in waiting {
+        assert_eq!(emission.await.unwrap().delivered(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,42 +325,44 @@ async fn rate_limit_works_behind_a_buffer() {
         let layer = ServiceBuilder::new()
             .layer(BufferLayer::new(1_000))
             .layer(RateLimitLayer::new(100, SECOND));
-        let signal = Signal::builder().dispatch(mode).build();
-        let (reports, seen) = through(signal, layer, Probe::default()).await;
+        let signal = Signal::<u32>::builder().dispatch(mode).build();
+        let probe = Probe::default();
+        let seen = probe.seen();
+        signal.service(layer.service(probe));
+        let reports = emit_each(&signal, MANY).await;
         assert_eq!(count(&reports, Outcome::Done), 1_000, "{mode}");
         seen.assert_each(MANY, 1);
-        let took = begun.elapsed();
-        assert!(took >= SECOND * 9 && took < SECOND * 11, "{mode}: {took:?}");
+        assert_limited(begun.elapsed(), &mode.to_string());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_of_them_works_as_each_does() {
-    for setup in setups() {
-        let layer = ServiceBuilder::new()
+    let layer = || {
+        ServiceBuilder::new()
             .layer(BufferLayer::new(10))
             .layer(LoadShedLayer::new())
             .layer(FilterLayer::new(Ok::<Delivery, BoxError>))
             .layer(RetryLayer::new(Again(2)))
             .layer(BufferLayer::new(10))
             .layer(ConcurrencyLimitLayer::new(7))
-            .layer(TimeoutLayer::new(SECOND * 2));
-        let probe = Probe::taking(SECOND).failing(2);
-        let (reports, seen) = through(setup.builder().build(), layer, probe).await;
-        let (done, shed) = (
-            count(&reports, Outcome::Done),
-            count(&reports, Outcome::Rejected),
-        );
-        assert_eq!(done + shed, 1_000, "{setup:?}");
-        assert!(done >= 7, "{setup:?}: {done}");
-        let calls = seen.calls();
-        assert_eq!(
-            calls.len(),
-            done,
-            "{setup:?}: none that was shed was called"
-        );
-        assert!(calls.iter().all(|(_, times)| *times == 3), "{setup:?}");
-        assert!(seen.gauge().peak() <= 7, "{setup:?}");
+            .layer(TimeoutLayer::new(SECOND * 2))
+    };
+    for setup in setups() {
+        for run in through(setup, layer, || Probe::taking(SECOND).failing(2)).await {
+            let (done, shed) = (run.count(Outcome::Done), run.count(Outcome::Rejected));
+            assert_eq!(done + shed, 1_000, "{}", run.name);
+            assert!(done >= pool_of(setup).min(7), "{}: {done}", run.name);
+            let calls = run.seen.calls();
+            assert_eq!(
+                calls.len(),
+                done,
+                "{}: none that was shed was called",
+                run.name
+            );
+            assert!(calls.iter().all(|(_, times)| *times == 3), "{}", run.name);
+            assert!(run.seen.gauge().peak() <= 7, "{}", run.name);
+        }
     }
 }
 
@@ -319,11 +404,16 @@ async fn the_bulkhead_of_tower_resilience_holds() {
             BulkheadLayer::builder().backpressure(),
         ] {
             let layer = builder.max_concurrent_calls(7).build().unwrap();
-            let signal = setup.builder().build();
-            let (reports, seen) = through(signal, layer, Probe::taking(SECOND)).await;
-            assert_eq!(count(&reports, Outcome::Done), 1_000, "{setup:?}");
-            seen.assert_each(MANY, 1);
-            assert_eq!(seen.gauge().peak(), pool_of(setup).min(7), "{setup:?}");
+            for run in through(setup, || layer.clone(), || Probe::taking(SECOND)).await {
+                assert_eq!(run.count(Outcome::Done), 1_000, "{}", run.name);
+                run.seen.assert_each(MANY, 1);
+                assert_eq!(
+                    run.seen.gauge().peak(),
+                    pool_of(setup).min(7),
+                    "{}",
+                    run.name
+                );
+            }
         }
     }
 }
@@ -335,13 +425,23 @@ async fn a_full_bulkhead_is_a_failure_with_its_own_error() {
         .max_wait_duration(SECOND / 2)
         .build()
         .unwrap();
-    let signal = Signal::builder().dispatch(Dispatch::Concurrent).build();
-    let (reports, seen) = through(signal, layer, Probe::taking(SECOND)).await;
-    assert_eq!(count(&reports, Outcome::Done), 7);
-    assert_eq!(count(&reports, Outcome::Failed), 993);
-    assert_eq!(failures::<BulkheadServiceError<BoxError>>(&reports), 993);
-    let entry = reports.iter().find_map(|report| report.entries().first());
-    let error = entry.unwrap().cause().error().unwrap();
-    assert!(error.source().unwrap().is::<BulkheadError>());
-    assert_eq!(seen.gauge().total(), 7);
+    for run in through(without_pool(), || layer.clone(), || Probe::taking(SECOND)).await {
+        assert_eq!(run.count(Outcome::Done), 7, "{}", run.name);
+        assert_eq!(
+            run.failures::<BulkheadServiceError<BoxError>>(),
+            993,
+            "{}",
+            run.name
+        );
+        assert_eq!(run.seen.gauge().total(), 7, "{}", run.name);
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_wraps_another_hides_what_it_means() {
+    let layer = BulkheadLayer::builder().build().unwrap();
+    let signal = Signal::<u32>::new();
+    let paused = async |_: Delivery| Err::<(), _>(CallError::new(Cause::Skipped(Skip::Paused)));
+    signal.service(layer.layer(tower::service_fn(paused)));
+    assert_eq!(signal.emit(1).await.count(Outcome::Failed), 1);
 }
