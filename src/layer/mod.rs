@@ -46,15 +46,19 @@
 mod boxed;
 mod catch_panic;
 mod circuit_breaker;
+mod concurrency;
 mod dead_letter;
 mod deadline;
 mod decision;
 mod dedup;
 mod fault;
+mod keyed;
 mod leaf;
 mod methods;
 mod policy;
+mod rate_limit;
 mod retry;
+mod sharing;
 mod stack;
 mod station;
 mod timeout;
@@ -66,6 +70,7 @@ pub use circuit_breaker::{
     BreakerChange, BreakerHandle, BreakerState, BreakerStatus, CircuitBreaker,
     CircuitBreakerFuture, CircuitBreakerService,
 };
+pub use concurrency::{Concurrency, ConcurrencyFuture, ConcurrencyHandle, ConcurrencyService};
 pub use dead_letter::{
     DeadLetter, DeadLetterError, DeadLetterFuture, DeadLetterService, DeadLetters, Letter,
     RedeliverError, Redrive, Redriven,
@@ -77,6 +82,7 @@ pub use fault::{Fault, FaultFuture, FaultService, Injected, InjectedFault};
 pub(crate) use leaf::{Attempt, event_of, leaf, on_thread, shared_event_of};
 pub(crate) use methods::layer_methods;
 pub use policy::{Failure, FailurePolicy};
+pub use rate_limit::{RateLimit, RateLimitFuture, RateLimitHandle, RateLimitService};
 pub use retry::{Retry, RetryBudget, RetryFuture, RetryService};
 pub use stack::Place;
 pub(crate) use stack::{Around, Layers};
