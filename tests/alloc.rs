@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use fanfare::{Bus, Dispatch, Signal, SignalBuilder, Storage};
+use fanfare::layer::RateLimit;
+use fanfare::{BoxError, Bus, Delivery, Dispatch, Signal, SignalBuilder, Storage};
 use futures::executor::block_on;
+use tower::{Layer, service_fn};
 
 /// Allocations of one emission after one that warms up.
 fn of_one(signal: &Signal<u32>) -> u64 {
@@ -199,4 +201,24 @@ async fn yield_once() {
         std::task::Poll::Pending
     })
     .await;
+}
+
+#[test]
+fn a_million_keys_of_a_rate_limit_take_under_80_bytes_each() {
+    let keys = 1_000_000_u32;
+    let limit = RateLimit::new(1, Duration::from_secs(3_600)).per_key(|n: &u32| *n);
+    let handle = limit.handle();
+    let signal = Signal::<u32>::new();
+    signal.service(limit.layer(service_fn(async |_: Delivery| Ok::<_, BoxError>(()))));
+    block_on(signal.emit(0));
+    let held = measure(|| {
+        for n in 1..keys {
+            assert!(block_on(signal.emit(n)).is_ok());
+        }
+    });
+    assert_eq!(handle.keys(), 1_000_000);
+    let bytes = held.bytes_current / i64::from(keys);
+    let peak = held.bytes_max / u64::from(keys);
+    println!("{bytes} bytes a key of a rate limit at {keys} keys, {peak} while the table grew");
+    assert!(bytes < 80, "{bytes} bytes a key");
 }

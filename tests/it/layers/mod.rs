@@ -3,12 +3,15 @@
 mod background;
 mod blocking;
 mod circuit_breaker;
+mod concurrency;
 mod control;
 mod dead_letter;
 mod dedup;
 mod delivery;
 mod fault;
+mod limited;
 mod probe;
+mod rate_limit;
 mod retry;
 mod stack;
 mod through;
