@@ -125,15 +125,12 @@ proptest! {
                     if let Some(at) = twin.pick(which, |_, call| call.ticket.is_some()) {
                         let (call, has_place) = (twin.calls[at], twin.has_place(at));
                         let next = twin.remove(at);
-                        match places.give_up(call.ticket.unwrap()) {
-                            Ok(waker) => {
-                                prop_assert!(!has_place);
-                                prop_assert_eq!(waker, call.wakes.then_some(call.id));
-                            }
-                            Err(()) => {
-                                prop_assert!(has_place);
-                                prop_assert_eq!(places.leave(), handed(next));
-                            }
+                        let given_up = places.give_up(call.ticket.unwrap());
+                        prop_assert_eq!(given_up.is_err(), has_place);
+                        if let Ok(waker) = given_up {
+                            prop_assert_eq!(waker, call.wakes.then_some(call.id));
+                        } else {
+                            prop_assert_eq!(places.leave(), handed(next));
                         }
                     }
                 }

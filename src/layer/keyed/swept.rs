@@ -42,13 +42,12 @@ impl<V: Default> Swept<V> {
         if self.calls.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1 {
             self.sweep(&idle);
         }
-        let (result, new) = match self.table.enter(key, &mut change) {
-            Ok(entered) => entered,
-            Err(TooMany) => {
-                self.sweep(&idle);
-                self.table.enter(key, &mut change)?
-            }
-        };
+        let mut entered = self.table.enter(key, &mut change);
+        if entered.is_err() {
+            self.sweep(&idle);
+            entered = self.table.enter(key, &mut change);
+        }
+        let (result, new) = entered?;
         if new {
             self.turn.lock().push_back(key);
         }

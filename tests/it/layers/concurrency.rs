@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fanfare::layer::{Concurrency, Timeout};
-use fanfare::{Cause, OptionError, Outcome, Pool, Rejection, Signal};
+use fanfare::{Cause, OptionError, Outcome, Pool, Rejection, Report, ReportEntry, Signal};
 use futures::future::join_all;
 use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, ServiceBuilder};
@@ -323,7 +323,7 @@ async fn layered_by_hand_an_option_that_makes_no_sense_fails_every_call() {
     let signal = Signal::<u32>::new();
     signal.service(Concurrency::new(0).layer(Logged::taking(0)));
     let report = signal.emit(1).await;
-    let cause = report.failures().next().map(|entry| entry.cause());
+    let cause = report.failures().next().map(ReportEntry::cause);
     let Some(Cause::Failed(error)) = cause else {
         panic!("{cause:?}")
     };
@@ -403,7 +403,7 @@ async fn no_place_and_no_wake_up_is_lost_between_threads() {
             join_all((0..50).map(|n| signal.emit(n)))
                 .await
                 .iter()
-                .all(|report| report.is_ok())
+                .all(Report::is_ok)
         );
     }
 }

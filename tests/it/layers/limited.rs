@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fanfare::{BoxError, Cause, Delivery, Rejection, Report};
+use fanfare::{BoxError, Cause, Delivery, Rejection, Report, ReportEntry};
 use tokio::time::{Instant, sleep};
 use tower::Service;
 
@@ -99,7 +99,7 @@ impl Service<Delivery> for Logged {
 /// The only rejection of a report.
 #[track_caller]
 pub(super) fn rejection(report: &Report) -> Rejection {
-    match report.failures().next().map(|entry| entry.cause()) {
+    match report.failures().next().map(ReportEntry::cause) {
         Some(Cause::Rejected(rejection)) => rejection.clone(),
         cause => panic!("not rejected: {cause:?}"),
     }
