@@ -210,8 +210,8 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let place = self.give_up();
-        #[cfg(fanfare_plant = "place-lost")]
-        let place = std::mem::ManuallyDrop::new(place);
-        drop(place);
+        if cfg!(fanfare_plant = "place-lost") {
+            std::mem::forget(place);
+        }
     }
 }

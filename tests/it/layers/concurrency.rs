@@ -5,7 +5,7 @@ use std::time::Duration;
 use fanfare::layer::{Concurrency, Timeout};
 use fanfare::{Cause, OptionError, Outcome, Pool, Rejection, Report, ReportEntry, Signal};
 use futures::future::join_all;
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance, sleep, timeout};
 use tower::{Layer, ServiceBuilder};
 
 use super::limited::{Logged, rejection};
@@ -274,12 +274,8 @@ async fn a_waiter_that_is_dropped_leaves_its_turn_to_the_next() {
                 assert_eq!((handle.running(), handle.waiting()), (1, 2));
                 first.await;
             }
-            assert!(
-                join_all(emissions)
-                    .await
-                    .iter()
-                    .all(|report| report.delivered() == 1)
-            );
+            let reports = timeout(SECOND, join_all(emissions)).await.unwrap();
+            assert!(reports.iter().all(|report| report.delivered() == 1));
             assert_eq!(calls.take(), [(0, 0), (2, 100), (3, 200)]);
             assert_eq!(
                 (handle.running(), handle.waiting(), handle.keys()),
@@ -392,7 +388,8 @@ async fn no_place_and_no_wake_up_is_lost_between_threads() {
             })
         });
         for task in tasks.collect::<Vec<_>>() {
-            task.await.unwrap();
+            // Real time, which only a lost wake-up takes.
+            timeout(60 * SECOND, task).await.unwrap().unwrap();
         }
         assert_eq!(
             (handle.running(), handle.waiting(), handle.keys()),
