@@ -19,7 +19,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn new<F, Fut>(name: &'static str, emit: F) -> Self
+    pub(crate) fn new<F, Fut>(name: &'static str, emit: F) -> Self
     where
         F: Fn() -> Fut + Copy + Send + Sync + 'static,
         Fut: Future + Send,

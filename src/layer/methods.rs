@@ -34,6 +34,24 @@ macro_rules! layer_methods {
             self
         }
 
+        /// Bounds how often attempts are made. Default: no limit. See [`RateLimit`](crate::layer::RateLimit).
+        pub fn rate_limit(mut self, rate_limit: crate::layer::RateLimit) -> Self {
+            self.layers.slots().rate_limit = Some(rate_limit);
+            self
+        }
+
+        /// Bounds how many attempts run at once. Default: no limit but the pool's. See [`Concurrency`](crate::layer::Concurrency).
+        pub fn concurrency(mut self, concurrency: crate::layer::Concurrency) -> Self {
+            self.layers.slots().concurrency = Some(concurrency);
+            self
+        }
+
+        /// Rejects attempts for a while once too many have failed. Default: none. See [`CircuitBreaker`](crate::layer::CircuitBreaker).
+        pub fn circuit_breaker(mut self, breaker: crate::layer::CircuitBreaker) -> Self {
+            self.layers.slots().circuit_breaker = Some(breaker);
+            self
+        }
+
         /// Ends an attempt that takes longer than this. Default: none; above zero. See [`Timeout`](crate::layer::Timeout).
         pub fn timeout(mut self, timeout: impl Into<crate::layer::Timeout>) -> Self {
             self.layers.slots().timeout = Some(timeout.into());

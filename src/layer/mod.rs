@@ -10,6 +10,9 @@
 //! | deadline | [`Deadline`] | ends the call, with all its attempts, after a time |
 //! | dedup | [`Dedup`] | skips an event whose key was seen already |
 //! | retry | [`Retry`] | another attempt after a failure |
+//! | rate limit | [`RateLimit`] | so many attempts in so much time |
+//! | concurrency | [`Concurrency`] | so many attempts at once |
+//! | circuit breaker | [`CircuitBreaker`] | rejects attempts for a while once too many have failed |
 //! | timeout | [`Timeout`] | ends one attempt after a time |
 //! | panic | [`CatchPanic`] | makes a panic an error; always there |
 //! | listener | [`Fault`] | fails on purpose, in tests |

@@ -1,5 +1,6 @@
 //! Whether what is layered from one config shares one state, and where those states are found.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::sync::Mutex;
@@ -30,6 +31,13 @@ impl<S> Sharing<S> {
             Some(shared) => Arc::clone(shared.get_or_init(make)),
             None => make(),
         }
+    }
+}
+
+impl<S> fmt::Display for Sharing<S> {
+    /// ", shared", or nothing
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { ", shared" } else { "" })
     }
 }
 

@@ -8,8 +8,8 @@ use tower_service::Service;
 
 use super::station::{Station, WayBack};
 use super::{
-    BoxListener, CatchPanic, DeadLetter, Deadline, Dedup, FailurePolicy, Fault, Retry, Timeout,
-    Trace,
+    BoxListener, CatchPanic, CircuitBreaker, Concurrency, DeadLetter, Deadline, Dedup,
+    FailurePolicy, Fault, RateLimit, Retry, Timeout, Trace,
 };
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
@@ -97,6 +97,9 @@ pub(crate) struct Slots {
     pub(crate) deadline: Option<Deadline>,
     pub(crate) dedup: Option<Dedup>,
     pub(crate) retry: Option<Retry>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) concurrency: Option<Concurrency>,
+    pub(crate) circuit_breaker: Option<CircuitBreaker>,
     pub(crate) timeout: Option<Timeout>,
     pub(crate) fault: Option<Fault>,
     pub(crate) policy: FailurePolicy,
@@ -138,6 +141,9 @@ impl Layers {
             Place::Deadline => slots.deadline = None,
             Place::Dedup => slots.dedup = None,
             Place::Retry => slots.retry = None,
+            Place::RateLimit => slots.rate_limit = None,
+            Place::Concurrency => slots.concurrency = None,
+            Place::CircuitBreaker => slots.circuit_breaker = None,
             Place::Timeout => slots.timeout = None,
             Place::Listener => slots.fault = None,
             _ => {}
@@ -184,6 +190,11 @@ impl Layers {
     pub(crate) fn check(&self) -> Result<(), OptionError> {
         let Some(slots) = &self.0 else { return Ok(()) };
         slots.dedup.as_ref().map_or(Ok(()), Dedup::check)?;
+        let (rate, breaker) = (&slots.rate_limit, &slots.circuit_breaker);
+        rate.as_ref().map_or(Ok(()), RateLimit::check)?;
+        let concurrency = slots.concurrency.as_ref();
+        concurrency.map_or(Ok(()), Concurrency::check)?;
+        breaker.as_ref().map_or(Ok(()), CircuitBreaker::check)?;
         slots.retry.as_ref().map_or(Ok(()), Retry::check)?;
         slots.fault.as_ref().map_or(Ok(()), Fault::check)?;
         check_times(slots.deadline, slots.timeout)
@@ -279,6 +290,9 @@ impl Slots {
                 let retry = self.retry.clone().map(|retry| retry.under(&self.policy));
                 put(retry.as_ref(), inner)
             }
+            Place::RateLimit => put(self.rate_limit.as_ref(), inner),
+            Place::Concurrency => put(self.concurrency.as_ref(), inner),
+            Place::CircuitBreaker => put(self.circuit_breaker.as_ref(), inner),
             Place::Timeout => put(self.timeout.as_ref(), inner),
             _ => inner,
         }
@@ -308,6 +322,9 @@ impl Slots {
                 Place::Deadline => self.deadline.map(|it| format!("{:?}", it.given())),
                 Place::Dedup => self.dedup.as_ref().map(ToString::to_string),
                 Place::Retry => self.retry.as_ref().map(ToString::to_string),
+                Place::RateLimit => self.rate_limit.as_ref().map(ToString::to_string),
+                Place::Concurrency => self.concurrency.as_ref().map(ToString::to_string),
+                Place::CircuitBreaker => self.circuit_breaker.as_ref().map(ToString::to_string),
                 Place::Timeout => self.timeout.map(|it| format!("{:?}", it.given())),
                 Place::Panic | Place::Listener => Some(String::new()),
                 _ => None,

@@ -1,6 +1,7 @@
 //! The config, which is the layer.
 
 use std::any::Any;
+use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,6 +185,14 @@ impl<S> Layer<S> for Concurrency {
 
     fn layer(&self, inner: S) -> ConcurrencyService<S> {
         ConcurrencyService::new(inner, self.sharing.state(|| self.store()))
+    }
+}
+
+impl fmt::Display for Concurrency {
+    /// "8 at once, shared, per key"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at once{}", self.limit, self.sharing)?;
+        f.write_str(if self.key.is_some() { ", per key" } else { "" })
     }
 }
 

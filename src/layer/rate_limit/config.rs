@@ -1,6 +1,7 @@
 //! The config, which is the layer.
 
 use std::any::Any;
+use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,6 +218,15 @@ impl<S> Layer<S> for RateLimit {
 
     fn layer(&self, inner: S) -> RateLimitService<S> {
         RateLimitService::new(inner, self.sharing.state(|| self.store()))
+    }
+}
+
+impl fmt::Display for RateLimit {
+    /// "10 in 1s, bursts of 10, shared, per key"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (calls, per, burst) = (self.calls, self.per, self.bursts());
+        write!(f, "{calls} in {per:?}, bursts of {burst}{}", self.sharing)?;
+        f.write_str(if self.key.is_some() { ", per key" } else { "" })
     }
 }
 
