@@ -6,8 +6,12 @@ use std::future::{Future, ready as at_once};
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use fanfare::layer::Retry;
 use fanfare::{Bus, Dispatch, Pool, Signal};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A case: its name, and what one emission of it is.
 type Case = (&'static str, fn(u64));
@@ -47,6 +51,16 @@ const CASES: &[Case] = &[
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime");
         runtime.block_on(emit(&signal, n));
+    }),
+    ("timeout-1", |n| run(&with(1, Signal::new(), timeout), n)),
+    ("timeout-10", |n| run(&with(10, Signal::new(), timeout), n)),
+    ("retry-timeout-10", |n| {
+        run(&with(10, Signal::new(), retry_and_timeout), n);
+    }),
+    // What the listeners without layers cost beside one that has them: less `timeout-1`.
+    ("mixed-10", |n| {
+        let signal = with(1, Signal::new(), timeout);
+        run(&with(10, signal, on), n);
     }),
     ("bus-1", |n| {
         let bus = Bus::new();
@@ -107,6 +121,24 @@ fn filtered(signal: &Signal<u64>) {
             black_box(event);
         })
         .expect("no key");
+}
+
+fn timeout(signal: &Signal<u64>) {
+    let listen = signal.listen().timeout(SECOND);
+    listen
+        .on(async |event| {
+            black_box(event);
+        })
+        .expect("it makes sense");
+}
+
+fn retry_and_timeout(signal: &Signal<u64>) {
+    let listen = signal.listen().timeout(SECOND).retry(Retry::exponential());
+    listen
+        .on(async |event| {
+            black_box(event);
+        })
+        .expect("it makes sense");
 }
 
 fn yields(signal: &Signal<u64>) {

@@ -34,7 +34,7 @@ const STACKS: &[Stack] = &[
         l.dead_letter(DeadLetter::to(async |_| {}))
     }),
     ("rate limit", |l| {
-        l.rate_limit(RateLimit::per_second(1_000_000_000))
+        l.rate_limit(RateLimit::per_second(1_000_000).burst(u32::MAX))
     }),
     ("concurrency", |l| l.concurrency(Concurrency::new(64))),
     ("circuit breaker", |l| {
@@ -176,8 +176,8 @@ fn by_hand(n: usize) -> Case {
             listening(async move { listen(tick) })
         })))
     };
-    let services: &Vec<_> = forever((0..n).map(|_| one()).collect());
-    Case::new(BY_HAND, move || async {
+    let services: &'static Vec<_> = forever((0..n).map(|_| one()).collect());
+    Case::new(BY_HAND, move || async move {
         let tick = Tick::hidden();
         for service in services {
             drop(service.clone().oneshot(tick).await);
