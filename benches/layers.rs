@@ -110,7 +110,7 @@ fn layered(name: &'static str, n: usize, stack: fn(Listen<'_>) -> Listen<'_>) ->
             .expect("it makes sense");
     }
     Case::new(name, move || async {
-        drop(signal.emit(Tick::hidden()).await)
+        drop(signal.emit(Tick::hidden()).await);
     })
 }
 

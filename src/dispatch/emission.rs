@@ -22,7 +22,7 @@ use crate::context::{Calls, Frame, Outer, cause, within};
 use crate::event::{Envelope, Event};
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Report, Tally};
-use crate::registry::{Held, Registry, Snapshot};
+use crate::registry::{Deliveries, Held, Registry, Snapshot};
 use crate::sync::Ordering;
 use crate::sync::shard::{self, Seat};
 
@@ -223,10 +223,10 @@ impl<'a, E: Event> State<'a, E> {
     fn share(&mut self) {
         self.payload.share_from_now_on();
         let list = self.list.snapshot().expect("looked at by the caller");
-        if !list.delivers {
+        if list.deliveries == Deliveries::None {
             return;
         }
-        let stamped = list.stamps || self.core.options.timestamps;
+        let stamped = list.deliveries == Deliveries::Timed || self.core.options.timestamps;
         let deadline = self.more.as_ref().and_then(|more| more.watch.deadline);
         let envelope = self.payload.envelope_mut();
         envelope.emitted = stamped.then(clock::now);

@@ -327,7 +327,7 @@ impl Slots {
                 Place::CircuitBreaker => self.circuit_breaker.as_ref().map(ToString::to_string),
                 Place::Timeout => self.timeout.map(|it| format!("{:?}", it.given())),
                 Place::Panic | Place::Listener => Some(String::new()),
-                _ => None,
+                Place::Metrics => None,
             };
             words.extend(detail.map(|detail| match detail.as_str() {
                 "" => place.to_string(),

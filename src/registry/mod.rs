@@ -25,5 +25,5 @@ pub(crate) use home::{Home, Host, Totals};
 pub(crate) use list::{Insert, Order as SnapshotOrder, Registry};
 pub use metadata::Metadata;
 pub(crate) use record::{Budget, Nth, Record, Wishes};
-pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::{Deliveries, Snapshot};
 pub(crate) use version::{Before, Held};

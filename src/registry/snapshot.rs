@@ -20,10 +20,7 @@ pub(crate) struct Snapshot<E> {
     pub(crate) shares: bool,
     /// Whether any listener does not own its event: where each has a task, those share it too.
     pub(crate) lends: bool,
-    /// Whether any takes deliveries.
-    pub(crate) delivers: bool,
-    /// Whether any of those wants the time of the emission.
-    pub(crate) stamps: bool,
+    pub(crate) deliveries: Deliveries,
     pub(crate) home: Arc<Home>,
     /// What its emissions have done. Kept with the version, so that an emission counts for just the listeners that it saw.
     pub(crate) shards: Shards,
@@ -33,6 +30,14 @@ pub(crate) struct Snapshot<E> {
     pub(crate) suspect: AtomicBool,
     /// Some sampled later poll of an emission was.
     pub(crate) later_suspect: AtomicBool,
+}
+
+/// Whether any listener takes deliveries, and whether one of those wants the time of the emission in them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deliveries {
+    None,
+    Untimed,
+    Timed,
 }
 
 impl<E> Snapshot<E> {
@@ -54,8 +59,13 @@ impl<E> Snapshot<E> {
             keys,
             shares,
             lends,
-            delivers: entries.iter().any(|entry| entry.kind() == Kind::Service),
-            stamps: entries.iter().any(|entry| entry.wants_time()),
+            deliveries: if entries.iter().any(|entry| entry.wants_time()) {
+                Deliveries::Timed
+            } else if entries.iter().any(|entry| entry.kind() == Kind::Service) {
+                Deliveries::Untimed
+            } else {
+                Deliveries::None
+            },
             entries: entries.into(),
             home,
             shards: Shards::new(),

@@ -19,10 +19,12 @@ use crate::outcome::Outcome;
 #[must_use = "a redrive does nothing unless it is awaited"]
 pub struct Redrive {
     letters: DeadLetters,
-    wanted: Option<Box<dyn Fn(&Letter) -> bool + Send>>,
+    wanted: Option<Pick>,
     per_second: Option<u32>,
     most: usize,
 }
+
+type Pick = Box<dyn Fn(&Letter) -> bool + Send>;
 
 impl Redrive {
     pub(super) fn new(letters: DeadLetters) -> Self {

@@ -63,6 +63,7 @@ pub enum InFlight {
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
+#[must_use = "a dedup does nothing until it is given to a listener, a signal or a bus"]
 pub struct Dedup {
     fingerprint: Fingerprint,
     capacity: Option<usize>,

@@ -48,6 +48,7 @@ const ROUNDING: f64 = 1e-9;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
+#[must_use = "a fault does nothing until it is given to a listener, a signal or a bus"]
 pub struct Fault {
     odds: Odds,
     only: Option<Only>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use fanfare::layer::{DeadLetter, DeadLetters, Letter, RedeliverError, Retry};
+use fanfare::layer::{DeadLetter, DeadLetters, Letter, RedeliverError, Redriven, Retry};
 use fanfare::{Bus, Cause, Delivery, Outcome, Pool, Signal};
 use tokio::time::Instant;
 
@@ -25,9 +25,12 @@ fn sender(
     let signal = Signal::<u32>::new();
     let down = Arc::new(AtomicBool::new(true));
     let is_down = Arc::clone(&down);
-    let sends = async move |_| match is_down.load(Ordering::Relaxed) {
-        true => Err("down"),
-        false => Ok(()),
+    let sends = async move |_| {
+        if is_down.load(Ordering::Relaxed) {
+            Err("down")
+        } else {
+            Ok(())
+        }
     };
     let listen = signal.listen().key("sender").retry(Retry::constant(SECOND));
     let sub = listen
@@ -278,7 +281,7 @@ async fn a_letter_that_fails_again_is_a_new_letter_that_says_how_often() {
             .redrive()
             .filter(|letter| letter.redrives() < 3)
             .await,
-        Default::default()
+        Redriven::default()
     );
     assert_eq!(letters.take(|letter| letter.redrives() == 3).len(), 1);
     assert!(letters.is_empty());

@@ -30,7 +30,7 @@ async fn outcomes(fault: &Fault, deliveries: u32) -> Vec<Outcome> {
             report
                 .entries()
                 .first()
-                .map_or(Outcome::Done, |entry| entry.outcome()),
+                .map_or(Outcome::Done, fanfare::ReportEntry::outcome),
         );
     }
     outcomes

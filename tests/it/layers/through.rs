@@ -58,7 +58,7 @@ impl Run {
     pub(crate) fn failures<E: std::error::Error + Send + Sync + 'static>(&self) -> usize {
         let entries = self.reports.iter().flat_map(Report::entries);
         entries
-            .filter(|entry| entry.cause().error().is_some_and(|error| error.is::<E>()))
+            .filter_map(|entry| entry.cause().error()?.downcast_ref::<E>())
             .count()
     }
 }
