@@ -288,6 +288,40 @@ async fn a_waiter_that_is_dropped_leaves_its_turn_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_holds_no_permit_of_the_pool() {
     for mode in MODES {
+        // The place is held by a call that needs no permit.
+        let pool = Pool::new(1);
+        let (outside, limited) = (Signal::<u32>::new(), on_pool::<u32>(mode, &pool));
+        let limit = Concurrency::new(1).shared();
+        outside.service(limit.layer(Logged::taking(1_000)));
+        limited.service(limit.layer(Logged::taking(0)));
+        let free = on_pool::<u32>(mode, &pool);
+        let listener = Logged::taking(100);
+        let calls = listener.calls();
+        free.service(listener);
+        let others = async {
+            settle().await;
+            assert_eq!((limit.handle().waiting(), pool.in_use()), (1, 0), "{mode}");
+            for n in 0..3 {
+                assert!(free.emit(n).await.is_ok());
+            }
+        };
+        let inside = async {
+            settle().await;
+            limited.emit(1).await
+        };
+        let (_, report, ()) = tokio::join!(outside.emit(0), inside, async {
+            settle().await;
+            others.await;
+        });
+        assert!(report.is_ok());
+        assert_eq!(calls.take(), [(0, 0), (1, 100), (2, 200)], "{mode}");
+        assert_eq!((pool.in_use(), pool.waiting()), (0, 0), "{mode}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_need_the_pool_inside_and_outside_the_limit_do_not_wait_for_each_other() {
+    for mode in MODES {
         // Each call of the listener needs the pool a second time, for what it emits.
         let pool = Pool::new(1);
         let (limited, inner) = (on_pool::<u32>(mode, &pool), on_pool::<u32>(mode, &pool));
