@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fanfare::layer::{DeadLetter, DeadLetters, Decision, FailurePolicy, Retry};
 use fanfare::{Bus, RegisterError};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -22,6 +23,7 @@ pub struct Gathered {
     pub read: u64,
     pub felt: u64,
     pub significant: u64,
+    pub alerts_again: u64,
     pub deepest: f64,
     pub kinds: BTreeMap<String, u64>,
     pub networks: BTreeMap<String, u64>,
@@ -33,13 +35,17 @@ pub struct Gathered {
 
 pub type Shared = Arc<Mutex<Gathered>>;
 
-/// Registers all of them.
-pub fn register(bus: &Bus, receiver: SocketAddr) -> Result<(Shared, ProgressBar), RegisterError> {
+/// Registers all of them. What alerts and depth give up on goes to the letters.
+pub fn register(
+    bus: &Bus,
+    receiver: SocketAddr,
+    letters: &DeadLetters,
+) -> Result<(Shared, ProgressBar), RegisterError> {
     let shared = Shared::default();
     statistics(bus, &shared)?;
     warnings(bus, &shared)?;
-    alerts(bus, &shared, receiver)?;
-    depth(bus, &shared)?;
+    alerts(bus, &shared, receiver, letters)?;
+    depth(bus, &shared, letters)?;
     let bar = progress(bus)?;
     Ok((shared, bar))
 }
@@ -86,15 +92,33 @@ fn warnings(bus: &Bus, shared: &Shared) -> Result<(), RegisterError> {
     Ok(())
 }
 
-/// Sends significant quakes to the receiver. What it refuses is a failure of this listener, and of no other.
-fn alerts(bus: &Bus, shared: &Shared, receiver: SocketAddr) -> Result<(), RegisterError> {
+/// Sends significant quakes to the receiver: again, if it is busy; not again, if it does not want them. That is a failure of this listener, and of no other.
+fn alerts(
+    bus: &Bus,
+    shared: &Shared,
+    receiver: SocketAddr,
+    letters: &DeadLetters,
+) -> Result<(), RegisterError> {
     let client = reqwest::Client::new();
     let to = Arc::clone(shared);
+    let unwanted = |error: &reqwest::Error| {
+        let is_unwanted = error.status()?.is_client_error();
+        is_unwanted.then_some(Decision::GiveUp)
+    };
     bus.listen::<Quake>()
         .key("alert")
         .filter(|quake| quake.magnitude >= SIGNIFICANT)
-        .try_on(async move |quake| {
-            gather(&to, |g| g.significant += 1);
+        .dead_letter(DeadLetter::keep(letters))
+        .retry(Retry::exponential().first(Duration::from_millis(5)))
+        .timeout(Duration::from_secs(5))
+        .failure_policy(FailurePolicy::new().on_error(unwanted))
+        .with_delivery()
+        .try_on(async move |quake, delivery| {
+            // Each attempt comes here.
+            gather(&to, |g| match delivery.attempt() {
+                1 => g.significant += 1,
+                _ => g.alerts_again += 1,
+            });
             let sent = Instant::now();
             let request = client
                 .post(format!("http://{receiver}/alerts"))
@@ -106,18 +130,21 @@ fn alerts(bus: &Bus, shared: &Shared, receiver: SocketAddr) -> Result<(), Regist
     Ok(())
 }
 
-/// Takes a depth above the ground for a bug, and panics.
-fn depth(bus: &Bus, shared: &Shared) -> Result<(), RegisterError> {
+/// Takes a depth above the ground for a bug, and panics. Whoever mends it finds the quakes in the letters.
+fn depth(bus: &Bus, shared: &Shared, letters: &DeadLetters) -> Result<(), RegisterError> {
     let to = Arc::clone(shared);
-    bus.listen::<Quake>().key("depth").on(async move |quake| {
-        assert!(
-            quake.depth >= 0.0,
-            "{ON_PURPOSE}: {} is {} km above the ground",
-            quake.id,
-            -quake.depth,
-        );
-        gather(&to, |g| g.deepest = g.deepest.max(quake.depth));
-    })?;
+    bus.listen::<Quake>()
+        .key("depth")
+        .dead_letter(DeadLetter::keep(letters))
+        .on(async move |quake| {
+            assert!(
+                quake.depth >= 0.0,
+                "{ON_PURPOSE}: {} is {} km above the ground",
+                quake.id,
+                -quake.depth,
+            );
+            gather(&to, |g| g.deepest = g.deepest.max(quake.depth));
+        })?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fanfare::Bus;
+use fanfare::layer::DeadLetters;
 use futures::StreamExt as _;
 
 use feed::Feed;
@@ -43,7 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Failures are in the listeners' own counts; the callback keeps them out of the log.
     let bus = Bus::builder().on_failure(|_| {}).build();
     let receiver = webhook::start().await?;
-    let (gathered, bar) = listeners::register(&bus, receiver)?;
+    let letters = DeadLetters::new(10_000);
+    let (gathered, bar) = listeners::register(&bus, receiver, &letters)?;
 
     let began = Instant::now();
     futures::stream::iter(feed.entries())
@@ -65,7 +67,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for warning in &gathered.tsunami {
         println!("tsunami warning: {warning}");
     }
-    summary::print(&mut gathered, &bus, took);
+    summary::print(&mut gathered, &bus, &letters, took);
     Ok(())
 }
 

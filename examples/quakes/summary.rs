@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
+use fanfare::layer::DeadLetters;
 use fanfare::{Bus, Outcome};
 
 use crate::listeners::{Gathered, SIGNIFICANT};
 use crate::quake::{BadEntry, Quake};
 
 /// What the listeners gathered, and what the bus knows of the listeners.
-pub fn print(gathered: &mut Gathered, bus: &Bus, took: Duration) {
+pub fn print(gathered: &mut Gathered, bus: &Bus, letters: &DeadLetters, took: Duration) {
     let mut table = new_table();
     let mut row = |name: &str, value: String| {
         table.add_row(vec![name.to_owned(), value]);
@@ -41,6 +42,8 @@ pub fn print(gathered: &mut Gathered, bus: &Bus, took: Duration) {
     );
     row("failures", count(Outcome::Failed).to_string());
     row("panics contained", count(Outcome::Panicked).to_string());
+    row("alerts sent again", gathered.alerts_again.to_string());
+    row("dead letters", letters.len().to_string());
     row(
         "time a delivery",
         format!(
