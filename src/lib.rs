@@ -82,6 +82,18 @@ mod book {
     mod choosing {}
     #[doc = include_str!("../book/src/patterns.md")]
     mod patterns {}
+    #[doc = include_str!("../book/src/layers/timeout.md")]
+    mod timeout {}
+    #[doc = include_str!("../book/src/layers/deadline.md")]
+    mod deadline {}
+    #[doc = include_str!("../book/src/layers/retry.md")]
+    mod retry {}
+    #[doc = include_str!("../book/src/layers/dead-letter.md")]
+    mod dead_letter {}
+    #[doc = include_str!("../book/src/layers/panic.md")]
+    mod panic {}
+    #[doc = include_str!("../book/src/layers/trace.md")]
+    mod trace {}
     #[doc = include_str!("../book/src/migration/broadcast.md")]
     mod broadcast {}
     #[doc = include_str!("../book/src/migration/go-signals.md")]
