@@ -82,10 +82,10 @@ mod book {
     mod choosing {}
     #[doc = include_str!("../book/src/failure-policy.md")]
     mod failure_policy {}
-    #[doc = include_str!("../book/src/patterns.md")]
-    mod patterns {}
-    #[doc = include_str!("../book/src/layers/timeout.md")]
-    mod timeout {}
+    #[doc = include_str!("../book/src/layers/trace.md")]
+    mod trace {}
+    #[doc = include_str!("../book/src/layers/dead-letter.md")]
+    mod dead_letter {}
     #[doc = include_str!("../book/src/layers/deadline.md")]
     mod deadline {}
     #[doc = include_str!("../book/src/layers/dedup.md")]
@@ -98,18 +98,18 @@ mod book {
     mod concurrency {}
     #[doc = include_str!("../book/src/layers/circuit-breaker.md")]
     mod circuit_breaker {}
-    #[doc = include_str!("../book/src/layers/dead-letter.md")]
-    mod dead_letter {}
+    #[doc = include_str!("../book/src/layers/timeout.md")]
+    mod timeout {}
     #[doc = include_str!("../book/src/layers/panic.md")]
     mod panic {}
-    #[doc = include_str!("../book/src/layers/trace.md")]
-    mod trace {}
     #[doc = include_str!("../book/src/layers/fault.md")]
     mod fault {}
     #[doc = include_str!("../book/src/layers/tower.md")]
     mod tower {}
     #[doc = include_str!("../book/src/layers/recipes.md")]
     mod recipes {}
+    #[doc = include_str!("../book/src/patterns.md")]
+    mod patterns {}
     #[doc = include_str!("../book/src/migration/broadcast.md")]
     mod broadcast {}
     #[doc = include_str!("../book/src/migration/go-signals.md")]
