@@ -15,7 +15,7 @@ use crate::registry::RegisterError;
 
 /// # What is called
 impl<E: Event> ListenBuilder<'_, E> {
-    /// Registers an async closure, an async fn, or a closure that returns a future. See [`Signal::on`].
+    /// Registers an async closure, an async fn, or a closure that returns a future. See [`Signal::on`](crate::Signal::on).
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl<E: Event> ListenBuilder<'_, E> {
         self.register_layered(false, |_| leaf(call))
     }
 
-    /// Registers an async closure that can fail: `?` works with no annotation. See [`Signal::try_on`].
+    /// Registers an async closure that can fail: `?` works with no annotation. See [`Signal::try_on`](crate::Signal::try_on).
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl<E: Event> ListenBuilder<'_, E> {
         self.register_layered(false, |_| leaf(call))
     }
 
-    /// Registers a closure that borrows the event and runs in place. See [`Signal::on_sync`].
+    /// Registers a closure that borrows the event and runs in place. See [`Signal::on_sync`](crate::Signal::on_sync).
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl<E: Event> ListenBuilder<'_, E> {
         self.register_layered(false, |_| leaf(call))
     }
 
-    /// Registers an async closure that shares one `Arc` of the event with the others of its kind. See [`Signal::on_shared`].
+    /// Registers an async closure that shares one `Arc` of the event with the others of its kind. See [`Signal::on_shared`](crate::Signal::on_shared).
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<E: Event> ListenBuilder<'_, E> {
         self.register_layered(false, |_| leaf(call))
     }
 
-    /// Registers a closure that blocks. See [`Signal::on_blocking`].
+    /// Registers a closure that blocks. See [`Signal::on_blocking`](crate::Signal::on_blocking).
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl<E: Event> ListenBuilder<'_, E> {
         self.register_layered(false, |_| leaf(call))
     }
 
-    /// Registers a `tower` service. See [`Signal::service`].
+    /// Registers a `tower` service. See [`Signal::service`](crate::Signal::service).
     ///
     /// # Errors
     ///
