@@ -89,6 +89,10 @@ macro_rules! number {
                 fenced(order, || self.0.fetch_or(value, order))
             }
 
+            pub(crate) fn fetch_and(&self, value: $value, order: Ordering) -> $value {
+                fenced(order, || self.0.fetch_and(value, order))
+            }
+
             pub(crate) fn fetch_max(&self, value: $value, order: Ordering) -> $value {
                 fenced(order, || self.0.fetch_max(value, order))
             }
