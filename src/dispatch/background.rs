@@ -10,7 +10,7 @@ use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease, Outer};
 use crate::listener::{Keeper, Rest};
-use crate::outcome::{Cancellation, Cause, Counts, ReportEntry, Verdict, catch};
+use crate::outcome::{Cancellation, Cause, Counts, ReportEntry, Skip, Verdict, catch};
 use crate::pool::Acquire;
 use crate::registry::Listed;
 use crate::sync::{Handle, OwnedSemaphorePermit};
@@ -75,9 +75,11 @@ impl Keeper for Keep {
         self.core.options.handle()
     }
 
-    fn is_listening(&self) -> bool {
-        self.listed()
-            .is_some_and(|listed| !listed.record().is_removed())
+    fn why_not(&self) -> Option<Skip> {
+        match self.listed() {
+            Some(listed) if !listed.record().is_removed() => listed.record().off(),
+            _ => Some(Skip::Removed),
+        }
     }
 
     fn disable(&self) {

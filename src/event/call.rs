@@ -27,6 +27,8 @@ pub(crate) struct Call {
     deferred: AtomicBool,
     /// The call runs in the background already.
     in_background: AtomicBool,
+    /// Somebody has taken its dead letter.
+    letter_taken: AtomicBool,
 }
 
 impl Call {
@@ -46,6 +48,7 @@ impl Call {
             stop: AtomicBool::new(false),
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(false),
+            letter_taken: AtomicBool::new(false),
         }
     }
 
@@ -62,6 +65,7 @@ impl Call {
             stop: AtomicBool::new(false),
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(true),
+            letter_taken: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +77,14 @@ impl Call {
 
     pub(crate) fn is_asked_to_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_letter(&self) {
+        self.letter_taken.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_letter_taken(&self) -> bool {
+        self.letter_taken.load(Ordering::Relaxed)
     }
 
     pub(crate) fn note_attempt(&self, attempt: u32) {

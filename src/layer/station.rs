@@ -14,7 +14,7 @@ use crate::error::BoxError;
 use crate::event::{Delivery, Event};
 use crate::key::Identity;
 use crate::listener::{Call, Callee, Keeper, Kind, Payload, Rest, Slot, Step, Storage};
-use crate::outcome::{Cause, Verdict};
+use crate::outcome::{Cause, Skip, Verdict};
 
 /// A listener with its whole stack.
 pub(crate) struct Station {
@@ -136,8 +136,16 @@ pub(super) type WayBack = Weak<Station>;
 
 /// Why an event that was given up did not come back to its listener.
 pub(super) enum NotBack {
-    Gone,
+    Not(Skip),
     NoRoom,
+}
+
+/// What came of an event that did.
+pub(super) struct CameBack {
+    /// Why it was no success, if it was none.
+    pub(super) cause: Option<Cause>,
+    /// That made a new letter, which somebody has taken.
+    pub(super) letter: bool,
 }
 
 impl Station {
@@ -145,16 +153,20 @@ impl Station {
     pub(super) fn call_again(
         self: &Arc<Self>,
         delivery: &Delivery,
-        done: impl FnOnce(Option<Cause>) + Send + 'static,
+        done: impl FnOnce(CameBack) + Send + 'static,
     ) -> Result<(), NotBack> {
-        if !self.keeper.is_listening() {
-            return Err(NotBack::Gone);
+        if let Some(skip) = self.keeper.why_not() {
+            return Err(NotBack::Not(skip));
         }
-        let drive = self.drive(delivery.redriven());
+        let delivery = delivery.redriven();
+        let call = Arc::clone(delivery.call());
+        let drive = self.drive(delivery);
         let rest = async move {
-            let verdict = drive.await;
-            let cause = verdict.into_cause();
-            done(cause.clone());
+            let cause = drive.await.into_cause();
+            done(CameBack {
+                cause: cause.clone(),
+                letter: call.is_letter_taken(),
+            });
             cause.map_or_else(Verdict::done, Verdict::not)
         };
         let run = self.keeper.run(Box::pin(rest));

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::outcome::Verdict;
+use crate::outcome::{Skip, Verdict};
 use crate::sync::Handle;
 
 /// What is left of a call.
@@ -22,8 +22,8 @@ pub(crate) trait Keeper: Send + Sync {
     /// Where blocking work goes.
     fn runtime(&self) -> Option<Handle>;
 
-    /// Whether the listener is still registered.
-    fn is_listening(&self) -> bool;
+    /// Why the listener is not to be called now, if it is removed or switched off.
+    fn why_not(&self) -> Option<Skip>;
 
     /// Calls the listener no more until it is enabled again.
     fn disable(&self);

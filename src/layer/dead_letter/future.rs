@@ -74,7 +74,10 @@ where
         let (cause, _) = this.failed.take().expect("looked at above");
         let error = CallError::new(cause);
         Poll::Ready(Err(match taken {
-            Ok(()) => error.into(),
+            Ok(()) => {
+                this.delivery.call().note_letter();
+                error.into()
+            }
             Err(letter) => DeadLetterError {
                 call: error.into(),
                 letter,

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use crate::event::Delivery;
-use crate::layer::station::{NotBack, WayBack};
-use crate::outcome::{Cancellation, Cause};
+use crate::layer::station::{CameBack, NotBack, WayBack};
+use crate::outcome::{Cancellation, Cause, Skip};
 
 /// One event that a listener has failed with for good: what was delivered, why it failed, after how many attempts, and when.
 ///
@@ -70,23 +70,30 @@ impl Letter {
     ///
     /// The call goes on if this is dropped.
     pub async fn redeliver(&self) -> Result<(), RedeliverError> {
+        match self.give_back().await?.cause {
+            None => Ok(()),
+            Some(cause) => Err(RedeliverError::Failed(cause)),
+        }
+    }
+
+    pub(super) async fn give_back(&self) -> Result<CameBack, RedeliverError> {
         let station = self.back.as_ref().and_then(WayBack::upgrade);
         let station = station.ok_or(RedeliverError::ListenerGone)?;
         let (done, came) = oneshot::channel();
-        let called = station.call_again(&self.delivery, move |cause| {
-            let _ = done.send(cause);
+        let called = station.call_again(&self.delivery, move |came| {
+            let _ = done.send(came);
         });
         called.map_err(|why| match why {
-            NotBack::Gone => RedeliverError::ListenerGone,
+            NotBack::Not(off @ (Skip::Disabled | Skip::Paused)) => RedeliverError::SwitchedOff(off),
+            NotBack::Not(_) => RedeliverError::ListenerGone,
             NotBack::NoRoom => RedeliverError::NoRoom,
         })?;
-        match came.await {
-            Ok(None) => Ok(()),
-            Ok(Some(cause)) => Err(RedeliverError::Failed(cause)),
-            Err(_) => Err(RedeliverError::Failed(Cause::Cancelled(
-                Cancellation::Shutdown,
-            ))),
-        }
+        // It was cut off, by shutdown or with its runtime.
+        let cut_off = CameBack {
+            cause: Some(Cause::Cancelled(Cancellation::Shutdown)),
+            letter: false,
+        };
+        Ok(came.await.unwrap_or(cut_off))
     }
 }
 
@@ -109,6 +116,8 @@ pub enum RedeliverError {
     Failed(Cause),
     /// The listener is not registered any more, or the letter was written outside a stack of Fanfare's. Trying again cannot help.
     ListenerGone,
+    /// The listener is disabled or paused. Trying again can help once it is not.
+    SwitchedOff(Skip),
     /// There is no tokio runtime, or the background runs as much as `max_background` allows. Trying again can help.
     NoRoom,
 }
@@ -118,6 +127,7 @@ impl fmt::Display for RedeliverError {
         match self {
             Self::Failed(cause) => write!(f, "the listener did not succeed: {cause}"),
             Self::ListenerGone => f.write_str("the listener is not registered any more"),
+            Self::SwitchedOff(skip) => write!(f, "the listener is {skip}"),
             Self::NoRoom => f.write_str(
                 "no room in the background: raise `max_background`, or redrive at a lower rate",
             ),

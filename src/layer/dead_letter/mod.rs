@@ -3,7 +3,8 @@
 //! # Failures
 //!
 //! - **Whoever takes the letters fails, panics, or has no room**: the call ends with both errors, its own and that one, so the report and the failure callbacks name them.
-//! - **The call is cancelled** (its emission dropped, its signal shut down): it is reported as cancelled and no letter is written, since nothing can be awaited any more.
+//! - **The call is ended from outside** (its emission dropped, cancelled, or at the end of its own timeout; its signal shut down): it is reported so, and no letter is written, since nothing can be
+//!   awaited any more. Give the listener a deadline that is shorter than the emission's timeout.
 //! - **The process ends**: letters in memory are gone.
 
 mod config;

@@ -5,13 +5,14 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{DeadLetters, Letter, RedeliverError};
+use super::{DeadLetters, Letter};
 use crate::clock::{self, sleep_until};
-use crate::outcome::Outcome;
+use crate::layer::station::CameBack;
 
 /// Gives letters back to their listeners, one after another, when it is awaited. [`DeadLetters::redrive`] makes it, and shows how.
 ///
-/// It takes on those letters that are there when it begins. One that fails again is a new letter, which this redrive leaves alone; one whose listener could not be called goes back to its place.
+/// It takes on those letters that are there when it begins. One that fails again is a new letter, which this redrive leaves alone. One whose listener could not be called, or whose call ended
+/// in a way that makes no new letter (cancelled, skipped, a failure that the dead letter does not take), goes back.
 ///
 /// # Cancel safety
 ///
@@ -69,12 +70,10 @@ impl Redrive {
             if !self.letters.take_one(&letter) {
                 continue;
             }
-            match letter.redeliver().await {
-                Ok(()) => redriven.delivered += 1,
-                Err(RedeliverError::Failed(cause)) if cause.outcome() != Outcome::Cancelled => {
-                    redriven.failed += 1;
-                }
-                Err(_) => {
+            match letter.give_back().await {
+                Ok(CameBack { cause: None, .. }) => redriven.delivered += 1,
+                Ok(CameBack { letter: true, .. }) => redriven.failed += 1,
+                _ => {
                     redriven.left += 1;
                     self.letters.put_back(letter);
                 }
@@ -121,7 +120,7 @@ impl Redriven {
         self.failed
     }
 
-    /// Letters whose listener could not be called, or was cancelled in its call: they are where they were. See [`DeadLetters`].
+    /// Letters that are where they were: their listener could not be called, or the call made no new letter. See [`DeadLetters`].
     pub fn left(&self) -> usize {
         self.left
     }

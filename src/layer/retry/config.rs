@@ -189,7 +189,7 @@ impl Retry {
     }
 
     /// Hands a call to the background when it is to wait for its next attempt: the emission goes on, its report says [`Deferred`](crate::Outcome::Deferred), and what comes of it is told to
-    /// the failure callbacks. At most as many calls of a signal are there at once as its `max_background` says; one more waits in its emission.
+    /// the failure callbacks. No attempt is made after the deadline of the listener or the timeout of the emission. At most as many calls of a signal are there at once as its `max_background` says; one more waits in its emission.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {

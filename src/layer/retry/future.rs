@@ -35,6 +35,8 @@ pin_project! {
         delivery: Delivery,
         // When the call began, if a limit asks for it.
         begun: Option<Instant>,
+        // Attempts in a row without a wait.
+        at_once: u32,
         // Made by the first failure.
         attempts: Option<Box<Attempts>>,
     }
@@ -64,6 +66,7 @@ impl<S: Service<Delivery> + Clone> RetryFuture<S> {
             shared,
             delivery,
             begun,
+            at_once: 0,
             attempts: None,
         }
     }
@@ -101,7 +104,9 @@ where
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    if wait.is_zero() && number % AT_ONCE == 0 {
+                    *this.at_once = if wait.is_zero() { *this.at_once + 1 } else { 0 };
+                    if *this.at_once == AT_ONCE {
+                        *this.at_once = 0;
                         this.phase.set(Phase::Handover { number, wait });
                         cx.waker().wake_by_ref();
                         return Poll::Pending;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use fanfare::layer::{DeadLetter, DeadLetters, Letter, RedeliverError, Redriven, Retry};
-use fanfare::{Bus, Cause, Delivery, Outcome, Pool, Signal};
+use fanfare::layer::{
+    DeadLetter, DeadLetters, Decision, Dedup, Letter, RedeliverError, Redriven, Retry,
+};
+use fanfare::{BoxError, Bus, Cause, Delivery, Outcome, Pool, Signal};
 use tokio::time::Instant;
 
 use crate::support::{Log, setups};
@@ -354,4 +356,52 @@ async fn a_redrive_that_shutdown_cuts_off_puts_its_letter_back() {
     assert!(!signal.shutdown(SECOND).await.is_clean());
     assert_eq!(redrive.await.unwrap().left(), 1);
     assert_eq!(letters.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_whose_call_is_skipped_when_it_is_given_back_stays() {
+    let letters = DeadLetters::new(10);
+    let signal = Signal::<u32>::new();
+    let dedup = Dedup::by(|n: &u32| *n).capacity(10).keep_failed();
+    let listen = signal.listen().dead_letter(DeadLetter::keep(&letters));
+    listen
+        .dedup(dedup)
+        .on(async |_| Err::<(), _>("down"))
+        .unwrap();
+    let _ = signal.emit(1).await;
+    let redriven = letters.redrive().await;
+    assert_eq!(
+        (redriven.failed(), redriven.left(), letters.len()),
+        (0, 1, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_stays_whose_next_failure_makes_none() {
+    let letters = DeadLetters::new(10);
+    let signal = Signal::<u32>::new();
+    let asks_once = async |_, d: Delivery| {
+        Err::<(), BoxError>(match d.redrives() {
+            0 => Decision::DeadLetter.with("asked").into(),
+            _ => "another failure".into(),
+        })
+    };
+    let only_asked = DeadLetter::keep(&letters).only_asked();
+    let listen = signal.listen().dead_letter(only_asked).with_delivery();
+    listen.on(asks_once).unwrap();
+    let _ = signal.emit(1).await;
+    assert_eq!(letters.redrive().await.left(), 1);
+    assert_eq!(letters.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_is_switched_off_is_given_no_letter_back() {
+    let (signal, letters, _, sub) = sender(10);
+    let _ = signal.emit(7).await;
+    sub.disable();
+    assert_eq!(letters.redrive().await.left(), 1);
+    let error = letters.letters()[0].redeliver().await.unwrap_err();
+    assert_eq!(error.to_string(), "the listener is disabled");
+    sub.enable();
+    assert_eq!(letters.redrive().await.failed(), 1);
 }

@@ -269,3 +269,13 @@ async fn a_retry_without_a_wait_lets_other_tasks_have_their_turn() {
     tokio::spawn(async move { stop.store(1, Ordering::Relaxed) });
     assert_eq!(signal.emit(1).await.delivered(), 1);
 }
+
+#[tokio::test]
+async fn snoozes_of_no_time_let_other_tasks_have_their_turn() {
+    let signal = Signal::<u32>::new();
+    let snoozes = async |_| Err::<(), _>(Decision::Snooze(Duration::ZERO).with("not yet"));
+    let retry = Retry::exponential().max_snoozes(1_000_000);
+    signal.listen().retry(retry).on(snoozes).unwrap();
+    let mut emission = Box::pin(signal.emit(1));
+    assert!(crate::support::poll_once(&mut emission).is_none());
+}
