@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use fanfare::layer::RateLimit;
+use fanfare::layer::{RateLimit, Retry};
 use fanfare::{BoxError, Bus, Delivery, Dispatch, Signal, SignalBuilder, Storage};
 use futures::executor::block_on;
 use tower::{Layer, service_fn};
@@ -71,6 +71,25 @@ fn the_first_emission_to_new_listeners_allocates_nothing_either() {
     block_on(signal.emit(1));
     signal.on(async |_| {});
     assert_eq!(measure(|| drop(block_on(signal.emit(1)))).count_total, 0);
+}
+
+#[test]
+fn a_call_behind_layers_allocates_once_and_once_more_for_each_layer() {
+    let second = Duration::from_secs(1);
+    for listeners in [1, 10] {
+        let signal = Signal::<u32>::new();
+        for _ in 0..listeners {
+            let listen = signal.listen().timeout(second).deadline(2 * second);
+            listen.retry(Retry::exponential()).on(async |_| {}).unwrap();
+        }
+        // The event and what travels with it; for each the call, the panic, the timeout, the retry and the deadline.
+        assert_eq!(of_one(&signal), 2 + 5 * listeners, "{listeners}");
+        // A listener without layers beside them adds nothing.
+        for _ in 0..10 {
+            signal.on(async |_| {});
+        }
+        assert_eq!(of_one(&signal), 2 + 5 * listeners, "{listeners}");
+    }
 }
 
 #[test]
