@@ -18,6 +18,10 @@ const FIXES: &[(&str, &str)] = &[
     ("rc_across_await", "(`Arc` for `Rc`)"),
     ("wrong_event_type", "fix: the signal's event type"),
     ("event_not_clone", "add `#[derive(Clone)]` to the event"),
+    (
+        "layer_not_clone",
+        "fix: `layer_exclusive` takes what is not `Clone`",
+    ),
     ("returns_a_value", "return `()`, `Result<(), E>`"),
 ];
 
@@ -56,7 +60,7 @@ fn each_is_refused_and_told_the_fix() {
     fs::create_dir_all(&bins).unwrap();
     let path = root.to_str().unwrap();
     let manifest = format!(
-        "[package]\nname = \"mistakes\"\nedition = \"2024\"\n[dependencies]\nfanfare = {{ path = {path:?} }}\n[workspace]\n"
+        "[package]\nname = \"mistakes\"\nedition = \"2024\"\n[dependencies]\nfanfare = {{ path = {path:?} }}\ntower = {{ version = \"0.5\", features = [\"limit\"] }}\n[workspace]\n"
     );
     fs::write(project.join("Cargo.toml"), manifest).unwrap();
     fs::copy(root.join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
