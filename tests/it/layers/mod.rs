@@ -10,6 +10,7 @@ mod dedup;
 mod delivery;
 mod fault;
 mod limited;
+mod ours;
 mod probe;
 mod rate_limit;
 mod retry;
