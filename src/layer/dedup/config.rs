@@ -137,7 +137,7 @@ impl Dedup {
     }
 
     /// Remembers a key whose delivery failed or was dropped too: the event is tried once, and then lost. For listeners that must not do half a thing twice. A dead letter that is
-    /// given back to its listener is a duplicate then.
+    /// given back to its listener is a duplicate then, and stays where it is.
     /// Default: forgotten. See [`Dedup`](crate::layer::Dedup).
     pub fn keep_failed(mut self) -> Self {
         self.keep_failed = true;

@@ -177,6 +177,25 @@ async fn its_place_is_outside_the_retry_and_inside_the_dead_letter() {
     assert_eq!((in_twice.calls_of(1), seen.calls_of(1)), (2, 4));
 }
 
+#[tokio::test]
+async fn a_letter_that_is_a_duplicate_stays_where_it_is() {
+    for (keeps, done, left) in [(false, 1, 0), (true, 0, 1)] {
+        let letters = DeadLetters::new(10);
+        let mut dedup = by_event().capacity(10);
+        if keeps {
+            dedup = dedup.keep_failed();
+        }
+        let signal = Signal::<u32>::new();
+        let listen = signal.listen().dedup(dedup);
+        let listen = listen.dead_letter(DeadLetter::keep(&letters));
+        listen.service(Probe::default().failing(1)).unwrap();
+        signal.emit(1).await;
+        let redriven = letters.redrive().await;
+        assert_eq!((redriven.delivered(), redriven.left()), (done, left));
+        assert_eq!(letters.len(), left);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_runs_until_its_retries_in_the_background_end() {
     let dedup = by_event().capacity(10).in_flight(InFlight::Wait);
