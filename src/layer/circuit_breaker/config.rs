@@ -22,21 +22,19 @@ use crate::error::{BoxError, OptionError};
 ///
 /// Each listener has a breaker of its own: each call of `layer` makes one. [`shared`](Self::shared) makes one for all, [`per_key`](Self::per_key) one for each key.
 /// A config and its clones go together: [`handle`](Self::handle) sees all their breakers. To set an option makes another config, so options come first.
+/// An option that makes no sense is refused where the listener is registered, or the signal or bus built; in a stack by hand every call fails with the [`OptionError`].
 ///
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use std::time::Duration;
 /// use fanfare::layer::CircuitBreaker;
-/// use fanfare::{BoxError, Delivery, Outcome, Signal};
-/// use tower::{ServiceBuilder, service_fn};
+/// use fanfare::{Outcome, Signal};
 ///
 /// let breaker = CircuitBreaker::new().min_calls(2).open_for(Duration::from_secs(10)).probes(1);
 /// let signal = Signal::<bool>::new();
-/// signal.service(ServiceBuilder::new().layer(breaker).service(service_fn(async |d: Delivery| -> Result<(), BoxError> {
-///     if d.event() == Some(&true) { Ok(()) } else { Err("down".into()) }
-/// })));
+/// signal.listen().circuit_breaker(breaker).on(async |works| if works { Ok(()) } else { Err("down") })?;
 ///
 /// signal.emit(false).await;
 /// signal.emit(false).await; // two of two have failed: it opens
@@ -44,7 +42,7 @@ use crate::error::{BoxError, OptionError};
 /// tokio::time::advance(Duration::from_secs(10)).await;
 /// assert_eq!(signal.emit(true).await.delivered(), 1); // the probe, which closes it
 /// assert_eq!(signal.emit(true).await.delivered(), 1);
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]
 pub struct CircuitBreaker {

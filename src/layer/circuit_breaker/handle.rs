@@ -15,22 +15,21 @@ use super::state::Command;
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use fanfare::layer::{BreakerState, CircuitBreaker};
-/// use fanfare::{BoxError, Delivery, Outcome, Signal};
-/// use tower::{ServiceBuilder, service_fn};
+/// use fanfare::{Outcome, Signal};
 ///
 /// let breaker = CircuitBreaker::new();
 /// let handle = breaker.handle();
 /// let signal = Signal::<u32>::new();
-/// signal.service(ServiceBuilder::new().layer(breaker).service(service_fn(async |_: Delivery| Ok::<(), BoxError>(()))));
+/// signal.listen().circuit_breaker(breaker).on(async |_| {})?;
 ///
 /// handle.force_open(); // the database is taken down for an hour
 /// assert_eq!(signal.emit(1).await.count(Outcome::Rejected), 1);
 /// handle.reset();
 /// assert_eq!(signal.emit(2).await.delivered(), 1);
 /// assert_eq!(handle.breakers()[0].state(), BreakerState::Closed);
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct BreakerHandle(Weak<Group>);

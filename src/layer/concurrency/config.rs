@@ -27,29 +27,24 @@ const MOST: usize = 1 << 20;
 /// waits or is rejected here is none.
 ///
 /// Each listener has places of its own unless they are [`shared`](Self::shared), and each key with [`per_key`](Self::per_key).
-/// An option that makes no sense is refused at registration; layered by hand, every call fails with the [`OptionError`].
+/// An option that makes no sense is refused where the listener is registered, or the signal or bus built; in a stack by hand every call fails with the [`OptionError`].
 ///
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use std::time::Duration;
 /// use fanfare::layer::Concurrency;
-/// use fanfare::{BoxError, Delivery, Signal};
+/// use fanfare::Signal;
 /// use tokio::time::Instant;
-/// use tower::{ServiceBuilder, service_fn};
 ///
-/// let listener = service_fn(async |_: Delivery| -> Result<(), BoxError> {
-///     tokio::time::sleep(Duration::from_secs(1)).await;
-///     Ok(())
-/// });
 /// let signal = Signal::<u32>::new();
-/// signal.service(ServiceBuilder::new().layer(Concurrency::new(2)).service(listener));
+/// signal.listen().concurrency(Concurrency::new(2)).on(async |_| tokio::time::sleep(Duration::from_secs(1)).await)?;
 ///
 /// let start = Instant::now();
 /// let _ = tokio::join!(signal.emit(1), signal.emit(2), signal.emit(3));
 /// assert_eq!(start.elapsed(), Duration::from_secs(2)); // two, then one
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Concurrency {

@@ -27,20 +27,15 @@ pub(super) struct Counts {
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use std::time::Duration;
 /// use fanfare::layer::Concurrency;
-/// use fanfare::{BoxError, Delivery, Signal};
-/// use tower::{ServiceBuilder, service_fn};
+/// use fanfare::Signal;
 ///
 /// let limit = Concurrency::new(2).per_key(|n: &u32| n % 10);
 /// let handle = limit.handle();
-/// let listener = service_fn(async |_: Delivery| -> Result<(), BoxError> {
-///     tokio::time::sleep(Duration::from_secs(1)).await;
-///     Ok(())
-/// });
 /// let signal = Signal::<u32>::new();
-/// signal.service(ServiceBuilder::new().layer(limit).service(listener));
+/// signal.listen().concurrency(limit).on(async |_| tokio::time::sleep(Duration::from_secs(1)).await)?;
 ///
 /// let seen = handle.clone();
 /// let look = async move {
@@ -51,7 +46,7 @@ pub(super) struct Counts {
 /// let _ = tokio::join!(signal.emit(3), signal.emit(13), signal.emit(23), signal.emit(4), look);
 /// assert_eq!((handle.running(), handle.peak(), handle.keys()), (0, 3, 0));
 /// assert_eq!((handle.waits(), handle.wait_time()), (1, Duration::from_secs(1)));
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConcurrencyHandle(pub(super) Arc<Counts>);

@@ -28,29 +28,27 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// Its place is inside the retry, so that each attempt counts, and outside the circuit breaker, to whom a call that waits or is rejected here is none.
 /// Each listener has a bucket of its own unless it is [`shared`](Self::shared), and each key one with [`per_key`](Self::per_key).
-/// An option that makes no sense is refused at registration; layered by hand, every call fails with the [`OptionError`].
+/// An option that makes no sense is refused where the listener is registered, or the signal or bus built; in a stack by hand every call fails with the [`OptionError`].
 /// Waiting needs tokio's timer, which counts in milliseconds.
 ///
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use std::time::Duration;
 /// use fanfare::layer::RateLimit;
-/// use fanfare::{BoxError, Delivery, Signal};
+/// use fanfare::Signal;
 /// use tokio::time::Instant;
-/// use tower::{ServiceBuilder, service_fn};
 ///
-/// let listener = service_fn(async |_: Delivery| -> Result<(), BoxError> { Ok(()) });
 /// let signal = Signal::<u32>::new();
-/// signal.service(ServiceBuilder::new().layer(RateLimit::per_second(10).burst(1)).service(listener));
+/// signal.listen().rate_limit(RateLimit::per_second(10).burst(1)).on(async |_| {})?;
 ///
 /// let start = Instant::now();
 /// for n in 0..3 {
 ///     assert_eq!(signal.emit(n).await.delivered(), 1);
 /// }
 /// assert_eq!(start.elapsed(), Duration::from_millis(200)); // at 0, 100 and 200
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct RateLimit {

@@ -25,21 +25,19 @@ pub(super) struct Counts {
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
 /// use fanfare::layer::RateLimit;
-/// use fanfare::{BoxError, Delivery, Outcome, Signal};
-/// use tower::{ServiceBuilder, service_fn};
+/// use fanfare::Signal;
 ///
 /// let limit = RateLimit::per_second(2).reject();
 /// let handle = limit.handle();
-/// let listener = service_fn(async |_: Delivery| -> Result<(), BoxError> { Ok(()) });
 /// let signal = Signal::<u32>::new();
-/// signal.service(ServiceBuilder::new().layer(limit).service(listener));
+/// signal.listen().rate_limit(limit).on(async |_| {})?;
 /// for n in 0..3 {
 ///     let _ = signal.emit(n).await;
 /// }
 /// assert_eq!((handle.passed(), handle.rejections()), (2, 1));
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct RateLimitHandle(pub(super) Arc<Counts>);
