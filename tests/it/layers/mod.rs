@@ -11,6 +11,7 @@ mod delivery;
 mod fault;
 mod limited;
 mod ours;
+mod panic;
 mod probe;
 mod rate_limit;
 mod retry;
