@@ -19,3 +19,4 @@ mod stack;
 mod through;
 mod timeout;
 mod tower;
+mod trace;
