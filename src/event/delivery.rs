@@ -202,9 +202,7 @@ impl Delivery {
     /// The attempt is given up.
     pub(crate) fn give_up(&self) {
         let made = self.token.as_deref().unwrap_or(&self.call.token);
-        if let Some(token) = made.get() {
-            token.cancel();
-        }
+        made.get_or_init(CancellationToken::new).cancel();
     }
 }
 
