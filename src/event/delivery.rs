@@ -76,6 +76,14 @@ impl Delivery {
         }
     }
 
+    /// The same, with the number of the last attempt that was made of the call.
+    pub(crate) fn latest(&self) -> Self {
+        Self {
+            attempt: self.call.attempts(),
+            ..self.clone()
+        }
+    }
+
     /// The same, with this deadline unless there is an earlier one.
     pub(crate) fn by(mut self, deadline: Instant) -> Self {
         let earlier = self.deadline.filter(|earlier| *earlier < deadline);
@@ -199,7 +207,7 @@ impl Delivery {
         made.get_or_init(CancellationToken::new).clone()
     }
 
-    /// The attempt is given up.
+    /// The attempt is given up. Whoever asks for its token only later, a thread that has not begun say, gets one that has fired.
     pub(crate) fn give_up(&self) {
         let made = self.token.as_deref().unwrap_or(&self.call.token);
         made.get_or_init(CancellationToken::new).cancel();

@@ -93,10 +93,14 @@ impl FailurePolicy {
         self
     }
 
-    /// What is decided for a failure, by itself or by a rule. A rule that panics decides nothing.
+    /// What is decided for a failure, by itself or by a rule. A rule that panics decides nothing. What was skipped or cancelled has not failed, and no rule is asked.
     pub(crate) fn decide(&self, failure: &Failure<'_>) -> Option<Decision> {
         let carried = Decision::of(failure.error);
         carried.or_else(|| {
+            let outcome = failure.outcome();
+            if !outcome.is_failure() || outcome == Outcome::Cancelled {
+                return None;
+            }
             let mut rules = self.rules.iter();
             rules.find_map(|rule| {
                 catch(|| rule(failure)).unwrap_or_else(|message| {

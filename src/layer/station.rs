@@ -40,7 +40,8 @@ impl Station {
 
     /// What a call comes to that ended with this error.
     fn conclude(&self, error: BoxError, delivery: &Delivery) -> Verdict {
-        match self.policy.decide(&Failure::new(&error, delivery)) {
+        let delivery = delivery.latest();
+        match self.policy.decide(&Failure::new(&error, &delivery)) {
             Some(Decision::Disable) => self.keeper.disable(),
             Some(Decision::Pause(time)) => self.keeper.pause(time),
             _ => {}

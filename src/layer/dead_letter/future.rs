@@ -89,7 +89,8 @@ where
 
 /// Whether the error, or a rule, says that it is to be dead-lettered.
 fn is_asked(config: &DeadLetter, error: &BoxError, delivery: &Delivery) -> bool {
-    config.policy.decide(&Failure::new(error, delivery)) == Some(Decision::DeadLetter)
+    let delivery = delivery.latest();
+    config.policy.decide(&Failure::new(error, &delivery)) == Some(Decision::DeadLetter)
 }
 
 fn is_wanted(config: &DeadLetter, cause: &Cause) -> bool {
@@ -109,7 +110,7 @@ fn letter(config: &DeadLetter, cause: Cause, delivery: &Delivery) -> Letter {
         failed_at: SystemTime::now(),
         age: delivery.age(),
         back: config.back.as_ref().and_then(|back| back.get().cloned()),
-        delivery: delivery.clone(),
+        delivery: delivery.latest(),
     }
 }
 
