@@ -54,6 +54,7 @@ mod dead_letter;
 mod deadline;
 mod decision;
 mod dedup;
+mod ending;
 mod fault;
 mod keyed;
 mod leaf;

@@ -15,14 +15,16 @@ use super::{DeadLetter, Letter};
 use crate::error::BoxError;
 use crate::event::Delivery;
 use crate::layer::Decision;
+use crate::layer::ending::poll_to_end;
 use crate::layer::policy::Failure;
 use crate::outcome::{CallError, Cause, Outcome, catch};
 
 pin_project! {
     /// The future of [`DeadLetterService`](super::DeadLetterService).
     pub struct DeadLetterFuture<F> {
+        // Dropped when it has ended: whoever takes the letter may need what it held.
         #[pin]
-        call: F,
+        call: Option<F>,
         config: Arc<DeadLetter>,
         delivery: Delivery,
         // The call has failed; its letter is being taken.
@@ -33,7 +35,7 @@ pin_project! {
 impl<F> DeadLetterFuture<F> {
     pub(super) fn new(call: F, config: Arc<DeadLetter>, delivery: Delivery) -> Self {
         Self {
-            call,
+            call: Some(call),
             config,
             delivery,
             failed: None,
@@ -51,10 +53,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.failed.is_none() {
-            let Err(error) = ready!(this.call.poll(cx)) else {
+            let Err(error) = ready!(poll_to_end(this.call, cx)) else {
                 return Poll::Ready(Ok(()));
             };
-            let error = error.into();
             let asked = is_asked(this.config, &error, this.delivery);
             let cause = Cause::of(error);
             if !(asked || is_wanted(this.config, &cause)) || !is_final_failure(&cause) {

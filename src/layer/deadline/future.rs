@@ -9,14 +9,16 @@ use pin_project_lite::pin_project;
 use super::state::TimeLimit;
 use crate::clock::{Sleep, sleep_until};
 use crate::error::BoxError;
+use crate::layer::ending::end;
 use crate::outcome::{CallError, Cause};
 
 pin_project! {
     /// The future of [`DeadlineService`](super::DeadlineService).
     #[derive(Debug)]
     pub struct DeadlineFuture<F> {
+        // Dropped when the time is up, before anybody around hears of it.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         limit: TimeLimit,
         #[pin]
         sleep: Option<Sleep>,
@@ -26,7 +28,7 @@ pin_project! {
 impl<F> DeadlineFuture<F> {
     pub(super) fn new(inner: F, limit: TimeLimit) -> Self {
         Self {
-            inner,
+            inner: Some(inner),
             limit,
             sleep: None,
         }
@@ -42,7 +44,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Poll::Ready(result) = this.inner.poll(cx) {
+        let inner = this.inner.as_mut().as_pin_mut();
+        let inner = inner.expect("a call is not polled after it has ended");
+        if let Poll::Ready(result) = inner.poll(cx) {
             return Poll::Ready(result.map_err(Into::into));
         }
         let Some(ends) = this.limit.ends() else {
@@ -56,6 +60,6 @@ where
             ready!(sleep.poll(cx));
         }
         let cause = Cause::TimedOut(this.limit.given());
-        Poll::Ready(Err(CallError::new(cause).into()))
+        Poll::Ready(end(this.inner, Err(CallError::new(cause).into())))
     }
 }

@@ -20,7 +20,7 @@ use crate::error::BoxError;
 use crate::event::Delivery;
 use crate::layer::Decision;
 use crate::layer::policy::Failure;
-use crate::outcome::{CallError, Cause, Outcome, Rejection};
+use crate::outcome::{CallError, Cause, Outcome, Rejection, catch};
 
 /// So many attempts are made without a wait before other tasks have their turn.
 const AT_ONCE: u32 = 32;
@@ -84,10 +84,11 @@ where
         loop {
             let (number, wait) = match this.phase.as_mut().project() {
                 PhaseProjection::Attempt { attempt } => {
-                    let Err(error) = ready!(attempt.poll(cx)) else {
+                    // A layer inside may panic where the listener's own panics are caught already.
+                    let polled = catch(|| attempt.poll(cx).map_err(Into::into));
+                    let Err(error) = ready!(polled.unwrap_or_else(panicked)) else {
                         return Poll::Ready(Ok(()));
                     };
-                    let error = error.into();
                     let attempts = this.attempts.get_or_insert_with(|| {
                         let config = &this.shared.config;
                         Box::new(Attempts::new(config.limits, config.delays.begin()))
@@ -107,7 +108,6 @@ where
                     *this.at_once = if wait.is_zero() { *this.at_once + 1 } else { 0 };
                     if *this.at_once == AT_ONCE {
                         *this.at_once = 0;
-                        this.phase.set(Phase::Handover { number, wait });
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
@@ -139,6 +139,10 @@ fn after(
     error: &BoxError,
     shared: &Shared,
     delivery: &Delivery,
+fn panicked(message: Arc<str>) -> Poll<Result<(), BoxError>> {
+    Poll::Ready(Err(CallError::new(Cause::Panicked(message)).into()))
+}
+
     begun: Option<Instant>,
     attempts: &mut Attempts,
 ) -> Next {
