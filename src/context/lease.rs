@@ -102,6 +102,17 @@ pub(crate) fn take_permit() -> Option<Permit> {
     within(|outer| outer.lease()?.state.lock().permit.take())
 }
 
+/// Whether the innermost call is without its permit in the middle of a poll: it was left to a thread, or was not free when a wait was given up. The call is not polled again before
+/// it has another; what is to begin waits for that.
+pub(crate) fn lacks_permit() -> bool {
+    within(|outer| {
+        outer.lease().is_some_and(|lease| {
+            let state = lease.state.lock();
+            state.permit.is_none() && state.loans == 0 && !state.ended
+        })
+    })
+}
+
 /// Lends the permit of the call that waits, for as long as the wait takes.
 pub(crate) struct Loan {
     lease: Arc<Lease>,

@@ -13,6 +13,5 @@ mod without_permit;
 pub(crate) use cause::{because_of, cause};
 pub(crate) use current::{PlaceCell, within};
 pub(crate) use frame::{Calls, Frame, Link, Outer, count_within, is_within};
-pub(crate) use lease::take_permit;
-pub(crate) use lease::{Lease, Loan};
+pub(crate) use lease::{Lease, Loan, lacks_permit, take_permit};
 pub use without_permit::{WithoutPermit, without_permit};

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::service::Shared;
 use super::state::{Attempts, Next, Wish, elapsed};
 use crate::clock::{self, Instant, Sleep, sleep_until};
-use crate::context::{WithoutPermit, without_permit};
+use crate::context::{WithoutPermit, lacks_permit, without_permit};
 use crate::error::BoxError;
 use crate::event::Delivery;
 use crate::layer::Decision;
@@ -106,7 +106,12 @@ where
                         return Poll::Pending;
                     }
                     *this.at_once = if wait.is_zero() { *this.at_once + 1 } else { 0 };
-                    if *this.at_once == AT_ONCE {
+                    // The attempt is dropped first: it may leave its permit to a thread.
+                    let dropped = catch(|| this.phase.set(Phase::Handover { number, wait }));
+                    if let Err(message) = dropped {
+                        tracing::error!(signal = this.delivery.signal(), %message, "an attempt that had failed panicked while it was dropped");
+                    }
+                    if *this.at_once == AT_ONCE || (wait.is_zero() && lacks_permit()) {
                         *this.at_once = 0;
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
@@ -134,15 +139,15 @@ where
     }
 }
 
+fn panicked(message: Arc<str>) -> Poll<Result<(), BoxError>> {
+    Poll::Ready(Err(CallError::new(Cause::Panicked(message)).into()))
+}
+
 /// What happens after an attempt that failed.
 fn after(
     error: &BoxError,
     shared: &Shared,
     delivery: &Delivery,
-fn panicked(message: Arc<str>) -> Poll<Result<(), BoxError>> {
-    Poll::Ready(Err(CallError::new(Cause::Panicked(message)).into()))
-}
-
     begun: Option<Instant>,
     attempts: &mut Attempts,
 ) -> Next {
