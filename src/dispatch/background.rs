@@ -10,7 +10,7 @@ use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease, Outer};
 use crate::listener::{Keeper, Rest};
-use crate::outcome::{Cancellation, Cause, Counts, ReportEntry, Skip, Verdict, catch};
+use crate::outcome::{Cancellation, Cause, Counts, Flow, ReportEntry, Skip, Verdict, catch};
 use crate::pool::Acquire;
 use crate::registry::Listed;
 use crate::sync::{Handle, OwnedSemaphorePermit};
@@ -132,10 +132,7 @@ impl Background {
             drained.as_mut().poll(cx).map(|()| None)
         });
         match verdict.await {
-            Some(verdict) => {
-                self.rest = None;
-                self.tell(verdict);
-            }
+            Some(verdict) => self.tell(verdict),
             None => self.cancel(Cancellation::Shutdown),
         }
     }
@@ -151,11 +148,21 @@ impl Background {
         if let Some(lease) = &self.lease {
             ready!(lease.poll_may_run(cx, &mut self.taking));
         }
-        let rest = self.rest.as_mut().expect("it is polled until it has ended");
+        let rest = &mut self.rest;
         let frame = frame(&self.mark, self.lease.as_ref());
-        let polled = frame.enter(|| catch(|| rest.as_mut().poll(cx)));
-        let polled =
-            polled.unwrap_or_else(|message| Poll::Ready(Verdict::not(Cause::Panicked(message))));
+        let panicked = |message| Verdict::not(Cause::Panicked(message));
+        let polled = frame.enter(|| {
+            let running = rest.as_mut().expect("it is polled until it has ended");
+            let polled = catch(|| running.as_mut().poll(cx));
+            let polled = polled.unwrap_or_else(|message| Poll::Ready(panicked(message)));
+            let verdict = ready!(polled);
+            // In its frame, where a thread that it gives up finds its permit.
+            let dropped = catch(|| *rest = None);
+            Poll::Ready(match (dropped, &verdict.0) {
+                (Err(message), Flow::Done | Flow::Break) => panicked(message),
+                _ => verdict,
+            })
+        });
         if let (Poll::Pending, Some(lease)) = (&polled, &self.lease) {
             lease.suspend();
         }
