@@ -38,8 +38,7 @@ impl Keep {
         self.listed.get()?.upgrade()
     }
 
-    fn mark(&self) -> Option<Mark> {
-        let pass = Pass::of_begun(&self.core);
+    fn mark(&self, pass: Pass) -> Option<Mark> {
         let listed = self.listed()?;
         listed.record().enter();
         Some(Mark { listed, pass })
@@ -48,12 +47,13 @@ impl Keep {
 
 impl Keeper for Keep {
     fn hold(&self) -> Option<Box<dyn Any + Send>> {
-        Some(Box::new(self.mark()?))
+        Some(Box::new(self.mark(Pass::of_begun(&self.core))?))
     }
 
     fn run(&self, rest: Rest) -> Result<(), Rest> {
         let room = Arc::clone(&self.core.background).try_acquire_owned();
-        let parts = (room.ok(), self.core.options.handle(), self.mark());
+        let mark = self.mark(Pass::of_begun(&self.core));
+        let parts = (room.ok(), self.core.options.handle(), mark);
         let (Some(room), Some(runtime), Some(mark)) = parts else {
             return Err(rest);
         };
@@ -75,11 +75,15 @@ impl Keeper for Keep {
         self.core.options.handle()
     }
 
-    fn why_not(&self) -> Option<Skip> {
-        match self.listed() {
-            Some(listed) if !listed.record().is_removed() => listed.record().off(),
-            _ => Some(Skip::Removed),
+    fn admit(&self) -> Result<Box<dyn Any + Send>, Skip> {
+        let mark = Pass::enter(&self.core).and_then(|pass| self.mark(pass));
+        let mark = mark.ok_or(Skip::Removed)?;
+        let record = mark.listed.record();
+        // Behind the mark: whoever has removed it by then waits for that, or is seen here.
+        if record.is_removed() {
+            return Err(Skip::Removed);
         }
+        record.off().map_or_else(|| Ok(Box::new(mark) as _), Err)
     }
 
     fn disable(&self) {

@@ -156,9 +156,7 @@ impl Station {
         delivery: &Delivery,
         done: impl FnOnce(CameBack) + Send + 'static,
     ) -> Result<(), NotBack> {
-        if let Some(skip) = self.keeper.why_not() {
-            return Err(NotBack::Not(skip));
-        }
+        let admitted = self.keeper.admit().map_err(NotBack::Not)?;
         let delivery = delivery.redriven();
         let call = Arc::clone(delivery.call());
         let drive = self.drive(delivery);
@@ -171,6 +169,7 @@ impl Station {
             cause.map_or_else(Verdict::done, Verdict::not)
         };
         let run = self.keeper.run(Box::pin(rest));
+        drop(admitted);
         run.map_err(|_| NotBack::NoRoom)
     }
 }

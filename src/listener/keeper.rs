@@ -22,8 +22,8 @@ pub(crate) trait Keeper: Send + Sync {
     /// Where blocking work goes.
     fn runtime(&self) -> Option<Handle>;
 
-    /// Why the listener is not to be called now, if it is removed or switched off.
-    fn why_not(&self) -> Option<Skip>;
+    /// Lets a call in that no emission makes, until this is dropped; or why it is not to be made. A signal that is shut down has removed its listeners, as far as this says.
+    fn admit(&self) -> Result<Box<dyn Any + Send>, Skip>;
 
     /// Calls the listener no more until it is enabled again.
     fn disable(&self);

@@ -114,7 +114,7 @@ impl fmt::Debug for Letter {
 pub enum RedeliverError {
     /// The listener was called and did not succeed.
     Failed(Cause),
-    /// The listener is not registered any more, or the letter was written outside a stack of Fanfare's. Trying again cannot help.
+    /// The listener is not registered any more, its signal is shut down, or the letter was written outside a stack of Fanfare's. Trying again cannot help.
     ListenerGone,
     /// The listener is disabled or paused. Trying again can help once it is not.
     SwitchedOff(Skip),
