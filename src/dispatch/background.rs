@@ -86,6 +86,22 @@ impl Keeper for Keep {
         record.off().map_or_else(|| Ok(Box::new(mark) as _), Err)
     }
 
+    fn tell_late(&self, verdict: Verdict, began: Instant) {
+        let failed = |cause: &Cause| cause.outcome().is_failure();
+        let cause = verdict.into_cause().filter(failed);
+        let (Some(listed), Some(cause)) = (self.listed(), cause) else {
+            return;
+        };
+        let record = listed.record();
+        record.not_done(&cause);
+        self.core.tell(&ReportEntry {
+            index: 0,
+            who: record.identity(),
+            cause,
+            duration: Some(clock::now().saturating_duration_since(began)),
+        });
+    }
+
     fn disable(&self) {
         if let Some(listed) = self.listed() {
             listed.record().disable();

@@ -4,11 +4,12 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use crate::clock::{self, Instant};
 use crate::context::{because_of, take_permit};
 use crate::error::BoxError;
 use crate::event::{Delivery, Event};
@@ -144,40 +145,56 @@ impl<Fut: Future<Output: IntoOutcome>> Future for LeafFuture<Fut> {
     }
 }
 
-/// Runs one attempt on a blocking thread. The listener counts as running, and keeps its permit, until the thread returns, also if the attempt is given up before.
+/// Runs one attempt on a blocking thread. The listener counts as running, and keeps its permit, until the thread returns, also if the attempt is given up before; what came of it is told then.
 pub(crate) fn on_thread<W>(keeper: &Arc<dyn Keeper>, work: W) -> OnThread
 where
     W: FnOnce() -> Verdict + Send + 'static,
 {
-    let permit = Arc::new(Mutex::new(Kept::Awaited));
+    let wait = Arc::new(Mutex::new(Wait::Awaited));
     let thread = keeper.runtime().map(|runtime| {
-        let (hold, kept) = (keeper.hold(), Arc::clone(&permit));
+        let (hold, keeper, wait) = (keeper.hold(), Arc::clone(keeper), Arc::clone(&wait));
         runtime.spawn_blocking(move || {
             let _hold = hold;
-            let verdict = catch(work);
-            let permit = std::mem::replace(&mut *kept.lock(), Kept::Returned);
-            drop(permit);
-            verdict.unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)))
+            let began = clock::now();
+            let verdict =
+                catch(work).unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));
+            let mut state = wait.lock();
+            if matches!(*state, Wait::Awaited) {
+                *state = Wait::Returned(verdict, began);
+                return;
+            }
+            let given_up = std::mem::replace(&mut *state, Wait::Over);
+            drop(state);
+            keeper.tell_late(verdict, began);
+            drop(given_up);
         })
     });
-    OnThread { thread, permit }
+    let keeper = Arc::clone(keeper);
+    OnThread {
+        thread,
+        wait,
+        keeper,
+    }
 }
 
-/// The permit of an attempt on a thread.
-enum Kept {
-    /// Somebody waits for the thread, and has it.
+/// Who waits for an attempt on a thread.
+enum Wait {
+    /// Somebody does, and has the permit.
     Awaited,
-    /// Nobody waits any more.
+    /// The thread has returned, and nobody has looked.
+    Returned(Verdict, Instant),
+    /// Nobody does any more.
     #[expect(dead_code, reason = "it is kept, and dropped by the thread")]
-    ByThread(Option<Permit>),
-    /// The thread has returned.
-    Returned,
+    GivenUp(Option<Permit>),
+    /// It is known what came of it.
+    Over,
 }
 
 /// Waits for a blocking thread. Dropped before that returns, it leaves the permit of the call to it.
 pub(crate) struct OnThread {
-    thread: Option<JoinHandle<Verdict>>,
-    permit: Arc<Mutex<Kept>>,
+    thread: Option<JoinHandle<()>>,
+    wait: Arc<Mutex<Wait>>,
+    keeper: Arc<dyn Keeper>,
 }
 
 impl Future for OnThread {
@@ -187,31 +204,42 @@ impl Future for OnThread {
         let Some(thread) = &mut self.thread else {
             return Poll::Ready(Verdict::not(Cause::Rejected(Rejection::NoRuntime)));
         };
-        Pin::new(thread).poll(cx).map(|joined| {
-            joined.unwrap_or_else(|_| Verdict::not(Cause::Cancelled(Cancellation::RuntimeEnded)))
+        // A thread that was never started, because its runtime ended, leaves no result.
+        let _ = ready!(Pin::new(thread).poll(cx));
+        let came = std::mem::replace(&mut *self.wait.lock(), Wait::Over);
+        Poll::Ready(match came {
+            Wait::Returned(verdict, _) => verdict,
+            _ => Verdict::not(Cause::Cancelled(Cancellation::RuntimeEnded)),
         })
+    }
+}
+
+impl OnThread {
+    /// The attempt is given up. What the thread has returned by now, if it has.
+    fn give_up(&self) -> Option<Wait> {
+        let awaited = |wait: &Wait| matches!(wait, Wait::Awaited);
+        if awaited(&self.wait.lock()) {
+            let permit = take_permit();
+            let mut wait = self.wait.lock();
+            if awaited(&wait) {
+                *wait = Wait::GivenUp(permit);
+                return None;
+            }
+            // It has returned meanwhile: the permit goes back to the pool, when the lock is released.
+            drop(wait);
+        }
+        Some(std::mem::replace(&mut *self.wait.lock(), Wait::Over))
     }
 }
 
 impl Drop for OnThread {
     fn drop(&mut self) {
         let Some(thread) = &self.thread else { return };
-        if matches!(*self.permit.lock(), Kept::Returned) {
-            return;
+        match self.give_up() {
+            // A call that has not begun is taken back from the queue.
+            None => thread.abort(),
+            Some(Wait::Returned(verdict, began)) => self.keeper.tell_late(verdict, began),
+            Some(_) => {}
         }
-        // A call that has not begun is taken back from the queue.
-        thread.abort();
-        let permit = take_permit();
-        let spare = {
-            let mut kept = self.permit.lock();
-            match *kept {
-                Kept::Awaited => {
-                    *kept = Kept::ByThread(permit);
-                    None
-                }
-                _ => permit,
-            }
-        };
-        drop(spare);
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::outcome::{Skip, Verdict};
 use crate::sync::Handle;
 
@@ -24,6 +25,9 @@ pub(crate) trait Keeper: Send + Sync {
 
     /// Lets a call in that no emission makes, until this is dropped; or why it is not to be made. A signal that is shut down has removed its listeners, as far as this says.
     fn admit(&self) -> Result<Box<dyn Any + Send>, Skip>;
+
+    /// Tells of a call on a thread, whose report has said already that it was given up.
+    fn tell_late(&self, verdict: Verdict, began: Instant);
 
     /// Calls the listener no more until it is enabled again.
     fn disable(&self);
