@@ -2,9 +2,10 @@
 
 use super::Signal;
 use crate::layer::{DeadLetter, Letter};
+use crate::outcome::Outcome;
 
 impl DeadLetter {
-    /// To the listeners of a signal. If one of them fails, or if there is none, the call's failure says so beside its own cause.
+    /// To the listeners of a signal. If one of them fails, or if none is called, the call's failure says so beside its own cause.
     ///
     /// A listener of the signal itself cannot have this dead letter: registering it is refused.
     ///
@@ -31,11 +32,10 @@ impl DeadLetter {
                 let signal = signal
                     .upgrade()
                     .ok_or("the signal of dead letters is gone")?;
-                let report = signal.emit(letter).await;
-                if report.is_empty() && !report.is_closed() {
+                let report = signal.emit(letter).await.into_result()?;
+                if report.delivered() + report.count(Outcome::Deferred) == 0 {
                     return Err("nobody listens to the signal of dead letters".into());
                 }
-                report.into_result()?;
                 Ok(())
             })
         })
