@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::outcome::catch;
+
 /// A sequence of waits. It ends where no further attempt is to be made.
 #[derive(Clone)]
 pub(super) enum Delays {
@@ -57,7 +59,9 @@ impl Delays {
                 after: *first,
                 most: *most,
             },
-            Self::Any(make) => Course::Any(make()),
+            Self::Any(make) => {
+                Course::Any(caught(|| Some(make())).unwrap_or_else(|| Box::new(std::iter::empty())))
+            }
         }
     }
 }
@@ -81,9 +85,17 @@ impl Iterator for Course {
                 *after = sum;
                 Some(wait)
             }
-            Self::Any(waits) => waits.next(),
+            Self::Any(waits) => caught(|| waits.next()),
         }
     }
+}
+
+/// Delays that panic are at their end: the failure that they were to follow is final, and not hidden.
+fn caught<T>(code: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch(code).unwrap_or_else(|message| {
+        tracing::error!(%message, "the delays of a retry panicked");
+        None
+    })
 }
 
 impl fmt::Display for Delays {
