@@ -67,15 +67,15 @@ impl Redrive {
                 sleep_until(next).await;
                 next += every;
             }
-            if !self.letters.take_one(&letter) {
+            let Some(number) = self.letters.take_one(&letter) else {
                 continue;
-            }
+            };
             match letter.give_back().await {
                 Ok(CameBack { cause: None, .. }) => redriven.delivered += 1,
                 Ok(CameBack { letter: true, .. }) => redriven.failed += 1,
                 _ => {
                     redriven.left += 1;
-                    self.letters.put_back(letter);
+                    self.letters.put_back(number, letter);
                 }
             }
         }

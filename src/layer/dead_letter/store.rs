@@ -44,7 +44,14 @@ pub struct DeadLetters {
 
 struct Store {
     capacity: usize,
-    letters: Mutex<VecDeque<Letter>>,
+    kept: Mutex<Shelf>,
+}
+
+/// Letters in the order in which they came, each with its number.
+#[derive(Default)]
+struct Shelf {
+    letters: VecDeque<(u64, Letter)>,
+    came: u64,
 }
 
 impl DeadLetters {
@@ -76,14 +83,14 @@ impl DeadLetters {
         Ok(Self {
             inner: Arc::new(Store {
                 capacity,
-                letters: Mutex::default(),
+                kept: Mutex::default(),
             }),
         })
     }
 
     /// How many there are. See [`DeadLetters`](crate::layer::DeadLetters).
     pub fn len(&self) -> usize {
-        self.inner.letters.lock().len()
+        self.inner.kept.lock().letters.len()
     }
 
     /// Whether there are none. See [`DeadLetters`](crate::layer::DeadLetters).
@@ -98,14 +105,16 @@ impl DeadLetters {
 
     /// All of them, oldest first; they stay. O(n). See [`DeadLetters`](crate::layer::DeadLetters).
     pub fn letters(&self) -> Vec<Letter> {
-        self.inner.letters.lock().iter().cloned().collect()
+        let kept = self.inner.kept.lock();
+        kept.letters.iter().map(|(_, it)| it.clone()).collect()
     }
 
     /// Takes out those that `which` picks, oldest first: to throw away, or to put elsewhere. O(n). See [`DeadLetters`](crate::layer::DeadLetters).
     pub fn take(&self, which: impl Fn(&Letter) -> bool) -> Vec<Letter> {
         // No user code runs under the lock.
         let picked: Vec<Letter> = self.letters().into_iter().filter(|l| which(l)).collect();
-        picked.into_iter().filter(|l| self.take_one(l)).collect()
+        let taken = |l: &Letter| self.take_one(l).is_some();
+        picked.into_iter().filter(taken).collect()
     }
 
     /// Starts to give letters back to their listeners. See [`Redrive`].
@@ -115,28 +124,33 @@ impl DeadLetters {
 
     /// Takes a letter, if there is room.
     pub(super) fn put(&self, letter: Letter) -> Result<(), BoxError> {
-        let mut letters = self.inner.letters.lock();
-        if letters.len() >= self.inner.capacity {
+        let mut kept = self.inner.kept.lock();
+        if kept.letters.len() >= self.inner.capacity {
             let capacity = self.inner.capacity;
             return Err(format!("the dead letters are full: they take {capacity}").into());
         }
-        letters.push_back(letter);
+        let number = kept.came;
+        kept.came += 1;
+        kept.letters.push_back((number, letter));
         Ok(())
     }
 
-    /// Takes this very letter out. False if somebody else has.
-    pub(super) fn take_one(&self, letter: &Letter) -> bool {
-        let mut letters = self.inner.letters.lock();
-        let same = |other: &Letter| Arc::ptr_eq(other.delivery.call(), letter.delivery.call());
-        let place = letters.iter().position(same);
-        let taken = place.and_then(|place| letters.remove(place));
-        drop(letters);
-        taken.is_some()
+    /// Takes this very letter out, and says which number it had. `None` if somebody else has taken it.
+    pub(super) fn take_one(&self, letter: &Letter) -> Option<u64> {
+        let mut kept = self.inner.kept.lock();
+        let call = letter.delivery.call();
+        let same = |(_, other): &(u64, Letter)| Arc::ptr_eq(other.delivery.call(), call);
+        let place = kept.letters.iter().position(same);
+        let taken = place.and_then(|place| kept.letters.remove(place));
+        drop(kept);
+        taken.map(|(number, _)| number)
     }
 
-    /// Puts a letter back that was not delivered for no fault of its own. There was room for it a moment ago.
-    pub(super) fn put_back(&self, letter: Letter) {
-        self.inner.letters.lock().push_front(letter);
+    /// Puts a letter back where it was, that was not delivered for no fault of its own. There was room for it a moment ago.
+    pub(super) fn put_back(&self, number: u64, letter: Letter) {
+        let letters = &mut self.inner.kept.lock().letters;
+        let place = letters.partition_point(|(other, _)| *other < number);
+        letters.insert(place, (number, letter));
     }
 }
 
