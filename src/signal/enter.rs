@@ -52,16 +52,15 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         self.layers.check_for(id)?;
         let layers = std::mem::take(&mut self.layers);
         let keeper = Arc::clone(&keep) as Arc<dyn Keeper>;
-        let (subscription, listed) = self.enter(Kind::Service, |record| {
+        let callee = |record: &Record| {
             let around = Around {
                 identity: record.identity(),
                 keeper: Arc::clone(&keeper),
                 wants_time,
             };
             Layered(layers.around(listener(keeper), around))
-        })?;
-        keep.set_listed(&listed);
-        Ok(subscription)
+        };
+        self.enter(Kind::Service, callee, |listed| keep.set_listed(listed))
     }
 
     /// Registers a listener that nothing stands around.
@@ -70,8 +69,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         kind: Kind,
         callee: impl FnOnce(&Record) -> C,
     ) -> Result<Subscription, RegisterError> {
-        self.enter(kind, callee)
-            .map(|(subscription, _)| subscription)
+        self.enter(kind, callee, |_| {})
     }
 
     fn signal(&self) -> &super::Signal<E> {
@@ -85,7 +83,8 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         self,
         kind: Kind,
         callee: impl FnOnce(&Record) -> C,
-    ) -> Result<(Subscription, Arc<dyn Listed>), RegisterError> {
+        made: impl FnOnce(&Arc<dyn Listed>),
+    ) -> Result<Subscription, RegisterError> {
         let event_type = std::any::type_name::<E>();
         if event_type.starts_with('&') {
             return Err(RegisterError::ReferenceType { event_type });
@@ -122,7 +121,9 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         let record = Record::new(unique_id(), self.location, home, kind, wishes);
         let callee = callee(&record);
         let (entry, listed) = entry(record, callee, self.filter);
-        let subscription = Subscription::new(Arc::clone(&listed));
+        // Before anybody can call it.
+        made(&listed);
+        let subscription = Subscription::new(listed);
         let insert = Insert {
             entry,
             replace: self.replace,
@@ -131,6 +132,6 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
             Target::Signal(signal) => signal.inner.insert(&[insert])?,
             Target::Batch(batch) => batch.stage(insert),
         }
-        Ok((subscription, listed))
+        Ok(subscription)
     }
 }
