@@ -70,6 +70,8 @@ struct More {
     long_polls: [AtomicU32; 2],
     /// If it is switched off: until when, in coarse milliseconds, or `FOR_GOOD`.
     off_until: AtomicU64,
+    /// Held while `OFF` and `off_until` change together.
+    switch: Mutex<()>,
 }
 
 /// Until somebody switches it on.
@@ -215,6 +217,7 @@ impl Record {
 
     fn switch_off(&self, until: u64) {
         let more = self.more();
+        let _switch = more.switch.lock();
         more.off_until.fetch_max(until, Ordering::AcqRel);
         self.state.fetch_or(OFF, Ordering::AcqRel);
     }
@@ -224,7 +227,9 @@ impl Record {
         if self.off().is_none() {
             return false;
         }
-        self.more().off_until.store(0, Ordering::Release);
+        let more = self.more();
+        let _switch = more.switch.lock();
+        more.off_until.store(0, Ordering::Release);
         self.state.fetch_and(!OFF, Ordering::AcqRel);
         true
     }
@@ -240,16 +245,15 @@ impl Record {
 
     #[cold]
     fn still_off(&self) -> Option<Skip> {
-        let until = &self.more().off_until;
-        match until.load(Ordering::Acquire) {
+        let more = self.more();
+        match more.off_until.load(Ordering::Acquire) {
             FOR_GOOD => Some(Skip::Disabled),
             paused if Coarse::at(clock::now()).0 < paused => Some(Skip::Paused),
             // Whoever switches it off again meanwhile is not overruled.
             over => {
-                if until
-                    .compare_exchange(over, 0, Ordering::AcqRel, Ordering::Acquire)
-                    .is_ok()
-                {
+                let _switch = more.switch.lock();
+                if more.off_until.load(Ordering::Acquire) == over {
+                    more.off_until.store(0, Ordering::Release);
                     self.state.fetch_and(!OFF, Ordering::AcqRel);
                 }
                 None
@@ -418,6 +422,7 @@ impl More {
             last_error: Mutex::default(),
             long_polls: Default::default(),
             off_until: AtomicU64::new(0),
+            switch: Mutex::default(),
         }
     }
 }
