@@ -15,6 +15,7 @@ mod panic;
 mod probe;
 mod rate_limit;
 mod retry;
+mod review;
 mod stack;
 mod through;
 mod timeout;
