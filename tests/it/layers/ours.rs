@@ -73,7 +73,7 @@ async fn all_of_ours_together_do_for_each_of_many_attempts() {
         // The breaker sees a thousand failures before the first success, and what it rejects is tried again.
         let (done, failed) = (
             count(&reports, Outcome::Done),
-            reports.iter().map(|r| r.failed()).sum::<usize>(),
+            reports.iter().map(fanfare::Report::failed).sum::<usize>(),
         );
         assert_eq!(done + failed, 1_000, "{setup:?}");
         assert!(seen.gauge().peak() <= 7, "{setup:?}");

@@ -12,9 +12,7 @@ struct Bomb;
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("in the drop");
-        }
+        assert!(std::thread::panicking(), "in the drop");
     }
 }
 
