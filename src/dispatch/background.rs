@@ -61,10 +61,10 @@ impl Keeper for Keep {
             core: Arc::clone(&self.core),
             began: clock::now(),
             rest: Some(rest),
-            lease: None,
             taking: None,
             acquire: None,
             mark,
+            lease: Leased::default(),
             _room: room,
         };
         runtime.spawn(task.run());
@@ -128,16 +128,28 @@ impl Drop for Mark {
     }
 }
 
-/// One call in a task of its own, which nobody waits for but shutdown. Field order is drop order: the permit before the mark, and both before its room.
+/// The permit of a call in the background.
+#[derive(Default)]
+struct Leased(Option<Arc<Lease>>);
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if let Some(lease) = &self.0 {
+            drop(lease.end());
+        }
+    }
+}
+
+/// One call in a task of its own, which nobody waits for but shutdown. Field order is drop order: whoever sees the permit free sees the mark gone.
 struct Background {
     core: Arc<Core>,
     began: Instant,
     /// What runs; taken when it has ended.
     rest: Option<Rest>,
-    lease: Option<Arc<Lease>>,
     taking: Option<Acquire>,
     acquire: Option<Acquire>,
     mark: Mark,
+    lease: Leased,
     _room: OwnedSemaphorePermit,
 }
 
@@ -159,17 +171,17 @@ impl Background {
 
     /// Polls the call, on a permit if the signal has a pool.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
-        if let (None, Some(pool)) = (&self.lease, &self.core.options.pool) {
+        if let (None, Some(pool)) = (&self.lease.0, &self.core.options.pool) {
             let acquire = self.acquire.get_or_insert_with(|| pool.acquire());
             let permit = ready!(acquire.as_mut().poll(cx)).ok();
             self.acquire = None;
-            self.lease = permit.map(Lease::new);
+            self.lease.0 = permit.map(Lease::new);
         }
-        if let Some(lease) = &self.lease {
+        if let Some(lease) = &self.lease.0 {
             ready!(lease.poll_may_run(cx, &mut self.taking));
         }
         let rest = &mut self.rest;
-        let frame = frame(&self.mark, self.lease.as_ref());
+        let frame = frame(&self.mark, self.lease.0.as_ref());
         let panicked = |message| Verdict::not(Cause::Panicked(message));
         let polled = frame.enter(|| {
             let running = rest.as_mut().expect("it is polled until it has ended");
@@ -183,7 +195,7 @@ impl Background {
                 _ => verdict,
             })
         });
-        if let (Poll::Pending, Some(lease)) = (&polled, &self.lease) {
+        if let (Poll::Pending, Some(lease)) = (&polled, &self.lease.0) {
             lease.suspend();
         }
         polled
@@ -192,7 +204,7 @@ impl Background {
     /// Ends the call where it is.
     fn cancel(&mut self, why: Cancellation) {
         let Some(rest) = self.rest.take() else { return };
-        let frame = frame(&self.mark, self.lease.as_ref());
+        let frame = frame(&self.mark, self.lease.0.as_ref());
         let dropped = frame.enter(|| catch(|| drop(rest)));
         if let Err(message) = dropped {
             tracing::error!(listener = %self.mark.listed.record().identity(), %message, "a cancelled listener panicked while it was dropped");
@@ -224,9 +236,6 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         self.cancel(Cancellation::RuntimeEnded);
-        if let Some(lease) = &self.lease {
-            drop(lease.end());
-        }
     }
 }
 

@@ -49,7 +49,7 @@ impl<'a, E: Event> Emit<'a, E> {
     }
 
     /// Gives all listeners together this long from now. What has started and not finished then is dropped and reported as
-    /// [`TimedOut`](crate::Outcome::TimedOut); what has not started, and blocking listeners whose thread goes on, as
+    /// [`TimedOut`](crate::Outcome::TimedOut); what has not started, and plain blocking listeners whose thread goes on, as
     /// [`Cancelled`](crate::Outcome::Cancelled).
     ///
     /// A listener is ended at an await point: one that never returns from a poll is beyond every mode that runs in a task. Needs tokio's timer.

@@ -190,7 +190,7 @@ impl Delivery {
     }
 
     /// When the call is ended whatever it has done by then, on tokio's clock: the earlier of the emission's timeout and the listener's deadline. The timeout of an
-    /// attempt is not in it. See [`Delivery`](crate::Delivery).
+    /// attempt is not in it. In the background no attempt begins after it; one that runs then is ended by the listener's deadline alone. See [`Delivery`](crate::Delivery).
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -201,7 +201,7 @@ impl Delivery {
     }
 
     /// Fires when this attempt is given up: its timeout or the deadline passed, its emission was dropped, cancelled or shut down. For what the listener starts
-    /// elsewhere: a task, a thread, a request. It does not fire when the attempt ends by itself. See [`Delivery`](crate::Delivery).
+    /// elsewhere: a task, a thread, a request. It does not fire when the attempt returns. See [`Delivery`](crate::Delivery).
     pub fn cancellation_token(&self) -> CancellationToken {
         let made = self.token.as_deref().unwrap_or(&self.call.token);
         made.get_or_init(CancellationToken::new).clone()

@@ -50,7 +50,8 @@ impl<E: Event> Signal<E> {
     ///
     /// # Panics
     ///
-    /// If `E` is a reference type: `async |e: &Order| ..` compiles with `E = &'static Order` and would never be called.
+    /// If `E` is a reference type: `async |e: &Order| ..` compiles with `E = &'static Order` and would never be called. If the layers that the listener inherits cannot stand around
+    /// it: a dead letter that leads back to this very signal.
     #[track_caller]
     pub fn on<F, Fut>(&self, listener: F) -> Subscription
     where
@@ -213,7 +214,7 @@ impl<E: Event> Signal<E> {
     }
 }
 
-/// A registration without options fails only for a type that nobody can emit.
+/// A registration without options fails only for a type that nobody can emit, and for layers that lead back here.
 #[track_caller]
 fn registered(result: Result<Subscription, RegisterError>) -> Subscription {
     match result {

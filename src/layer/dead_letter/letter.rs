@@ -48,7 +48,7 @@ impl Letter {
         self.delivery.redrives()
     }
 
-    /// When the emission began, where that was noted: always in a stack of Fanfare's. See [`Letter`](crate::layer::Letter).
+    /// When the emission began, where that was noted: as the signal's dead letters ask for it, always but for a listener that took the place of a plain one during the emission. See [`Letter`](crate::layer::Letter).
     pub fn emitted_at(&self) -> Option<SystemTime> {
         self.failed_at.checked_sub(self.age?)
     }
