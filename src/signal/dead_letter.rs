@@ -7,7 +7,7 @@ use crate::outcome::Outcome;
 impl DeadLetter {
     /// To the listeners of a signal. If one of them fails, or if none is called, the call's failure says so beside its own cause.
     ///
-    /// A listener of the signal itself cannot have this dead letter: registering it is refused.
+    /// The letter is emitted as [caused by](crate::Emit::caused_by) the delivery that failed. A listener of the signal itself cannot have this dead letter: registering it is refused.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
@@ -32,7 +32,8 @@ impl DeadLetter {
                 let signal = signal
                     .upgrade()
                     .ok_or("the signal of dead letters is gone")?;
-                let report = signal.emit(letter).await.into_result()?;
+                let failed = letter.delivery().clone();
+                let report = signal.emit(letter).caused_by(&failed).await.into_result()?;
                 if report.delivered() + report.count(Outcome::Deferred) == 0 {
                     return Err("nobody listens to the signal of dead letters".into());
                 }

@@ -218,7 +218,12 @@ async fn letters_are_events_of_a_signal_and_one_that_nobody_takes_is_said() {
     );
     let log = Log::default();
     let l = log.clone();
-    let sub = letters.on(async move |letter| l.push(*letter.event::<u32>().unwrap()));
+    let takes = async move |letter: Letter, d: Delivery| {
+        let cause = letter.delivery().emission_id().to_string();
+        assert_eq!(d.causation_id(), Some(&*cause));
+        l.push(*letter.event::<u32>().unwrap());
+    };
+    let sub = letters.listen().with_delivery().on(takes).unwrap();
     assert_eq!(
         bus.emit(7_u32).await.entries()[0].to_string(),
         "`db` failed: down"
