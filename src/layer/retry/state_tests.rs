@@ -41,6 +41,23 @@ fn delays_grow_as_their_name_says_and_stop_at_the_longest() {
 }
 
 #[test]
+fn delays_that_outgrow_the_range_of_a_duration_stay_at_the_longest() {
+    let most = Duration::MAX;
+    let (first, factor) = (SECOND, 100.0);
+    let exponential = Delays::Exponential {
+        first,
+        factor,
+        most,
+    };
+    assert_eq!(exponential.begin().nth(20), Some(most));
+    let first = Duration::MAX;
+    assert_eq!(
+        Delays::Fibonacci { first, most }.begin().nth(20),
+        Some(most)
+    );
+}
+
+#[test]
 fn a_snooze_burns_no_attempt_and_is_bounded_by_itself() {
     let mut attempts = Attempts::new(limits(), Delays::Constant(SECOND).begin());
     let mut fail = |wish| attempts.failed(wish, Duration::ZERO, None, 0.0);

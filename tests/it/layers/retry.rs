@@ -279,3 +279,128 @@ async fn snoozes_of_no_time_let_other_tasks_have_their_turn() {
     let mut emission = Box::pin(signal.emit(1));
     assert!(crate::support::poll_once(&mut emission).is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn exponential_and_fibonacci_waits_have_a_jitter_of_a_half_if_nothing_is_said() {
+    for (retry, exact) in [
+        (Retry::exponential(), [100, 200, 400]),
+        (Retry::fibonacci(), [100, 100, 200]),
+    ] {
+        let at = times(retry.seed(7).max_attempts(4)).await;
+        let waits: Vec<_> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let pairs = || waits.iter().zip(exact);
+        assert!(pairs().all(|(wait, exact)| (exact..=exact * 3 / 2 + 1).contains(wait)));
+        assert!(
+            pairs().any(|(wait, exact)| *wait > exact + exact / 10),
+            "{waits:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beyond_the_range_of_the_clock_is_for_ever() {
+    let waits = times(Retry::constant(Duration::MAX));
+    assert!(tokio::time::timeout(1_000 * HOUR, waits).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_snoozed_as_often_as_it_may_be() {
+    let snooze = || Decision::Snooze(SECOND).with("not yet").into();
+    for (most, calls) in [(0, 1), (3, 4)] {
+        let retry = Retry::constant(SECOND).max_snoozes(most);
+        assert_eq!(attempts(retry, snooze).await.0.len(), calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_a_retry_come_before_those_of_its_listener() {
+    let signal = Signal::<u32>::new();
+    let own = FailurePolicy::new().when(|f| f.message() == "down", Decision::RetryAfter(HOUR));
+    let listen = signal.listen().retry(Retry::constant(SECOND).policy(own));
+    let listen = listen.failure_policy(FailurePolicy::new().otherwise(Decision::GiveUp));
+    let log = Log::default();
+    let l = log.clone();
+    let fails = async move |_, d: Delivery| {
+        l.push(d.attempt());
+        Err::<(), _>(if d.attempt() == 1 { "down" } else { "gone" })
+    };
+    listen.with_delivery().on(fails).unwrap();
+    let begun = Instant::now();
+    let _ = signal.emit(1).await;
+    assert_eq!((begun.elapsed(), log.take()), (HOUR, vec![1, 2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_retry_that_is_to_be_made_draws_on_a_budget() {
+    let one = RetryBudget::new(0.0).per_second(1.0).window(SECOND);
+    let retry = Retry::constant(Duration::ZERO).budget(one.clone());
+    assert_eq!(times(retry.clone().max_attempts(1)).await.len(), 1);
+    let snooze = || Decision::Snooze(Duration::ZERO).with("not yet").into();
+    let (snoozed, _) = attempts(retry.clone().max_snoozes(5), snooze).await;
+    assert_eq!((snoozed.len(), one.refused()), (6, 0));
+    assert_eq!(times(retry.max_attempts(10)).await.len(), 2);
+    assert_eq!(one.refused(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_lets_one_a_second_through_over_ten_seconds_if_nothing_is_said() {
+    let budget = RetryBudget::new(0.0);
+    let retry = Retry::constant(Duration::ZERO).max_attempts(100);
+    let all = times(retry.budget(budget.clone())).await;
+    assert_eq!((all.len(), budget.refused()), (11, 1));
+    // An option makes a budget of its own.
+    assert_eq!(budget.clone().per_second(1.0).refused(), 0);
+    assert_eq!(budget.window(SECOND).refused(), 0);
+}
+
+#[tokio::test]
+async fn what_no_retry_can_keep_to_is_refused_with_its_limits() {
+    let budgeted = |budget| Retry::constant(SECOND).budget(budget);
+    for (text, retry) in [
+        (
+            "`jitter` cannot be 11",
+            Retry::constant(SECOND).jitter(11.0),
+        ),
+        (
+            "`jitter` cannot be NaN",
+            Retry::constant(SECOND).jitter(f64::NAN),
+        ),
+        ("`factor` cannot be 101", Retry::exponential().factor(101.0)),
+        (
+            "`first` cannot be 0ns",
+            Retry::exponential().first(Duration::ZERO),
+        ),
+        (
+            "`budget` cannot be a ratio of 11",
+            budgeted(RetryBudget::new(11.0)),
+        ),
+        (
+            "`budget` cannot be -1 retries a second",
+            budgeted(RetryBudget::new(0.1).per_second(-1.0)),
+        ),
+        (
+            "`budget` cannot be a window of 0ns",
+            budgeted(RetryBudget::new(0.1).window(Duration::ZERO)),
+        ),
+    ] {
+        let error = Signal::<u32>::builder()
+            .retry(retry)
+            .try_build()
+            .unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_stack_says_how_often_and_how_long_it_tries_again() {
+    let signal = Signal::<u32>::new();
+    let retry = Retry::constant(SECOND).max_elapsed(HOUR).retry_panics();
+    let sub = signal
+        .listen()
+        .retry(retry.in_background())
+        .on(async |_| {});
+    assert_eq!(
+        sub.unwrap().metadata().layers()[0],
+        "retry (3 attempts, every 1s, within 3600s, panics too, in the background)"
+    );
+}
