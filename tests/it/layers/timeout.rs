@@ -8,6 +8,8 @@ use fanfare::layer::{DeadLetter, Retry};
 use fanfare::{Cause, Outcome, Signal};
 use tokio::time::Instant;
 
+use crate::support::poll_once;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
@@ -98,4 +100,29 @@ async fn times_beyond_the_range_of_the_clock_are_none() {
         .on(async |_| tokio::time::sleep(SECOND).await)
         .unwrap();
     assert_eq!(signal.emit(1).await.delivered(), 1);
+}
+
+/// Lets so much time go by without suspending, as code does that is busy.
+fn busy(time: Duration) {
+    let _ = poll_once(&mut Box::pin(tokio::time::advance(time)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_counts_from_the_begin_of_the_call_and_a_timeout_from_where_the_attempt_suspends()
+ {
+    for (is_deadline, ends) in [(true, 3 * SECOND), (false, 5 * SECOND)] {
+        let signal = Signal::<u32>::new();
+        let listen = match is_deadline {
+            true => signal.listen().deadline(3 * SECOND),
+            false => signal.listen().timeout(3 * SECOND),
+        };
+        let hangs = async |_| {
+            busy(2 * SECOND);
+            std::future::pending::<()>().await;
+        };
+        listen.on(hangs).unwrap();
+        let begun = Instant::now();
+        assert_eq!(signal.emit(1).await.count(Outcome::TimedOut), 1);
+        assert_eq!(begun.elapsed(), ends);
+    }
 }
