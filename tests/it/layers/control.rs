@@ -288,3 +288,43 @@ async fn the_dead_letter_takes_what_it_is_asked_to() {
         (1, 2)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_switched_off_also_behind_a_dead_letter_and_one_that_fails() {
+    for fails in [false, true] {
+        let dead_letter = DeadLetter::to(async move |_| match fails {
+            true => Err("no disk"),
+            false => Ok(()),
+        });
+        let signal = Signal::<u32>::builder().dead_letter(dead_letter).build();
+        let sub = signal.on(async |_| Err::<(), _>(Decision::Disable.with("no credentials")));
+        let _ = signal.emit(1).await;
+        assert_eq!(sub.metadata().switched_off(), Some(Skip::Disabled));
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_carries_a_decision_came_from_what_its_own_came_from() {
+    let signal = Signal::<u32>::new();
+    signal.on(async |_| Err::<(), _>(Decision::GiveUp.with(Wrapped(Http(410)))));
+    let report = signal.emit(1).await;
+    assert_eq!(
+        report.entries()[0].cause().to_string(),
+        "failed: the request failed (give up): status 410"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_switch_counts_from_the_last_time_the_listener_was_enabled() {
+    let signal = Signal::<u32>::new();
+    let sub = signal.on(async |_| {});
+    sub.disable();
+    assert!(sub.enable());
+    sub.pause(SECOND);
+    assert_eq!(sub.metadata().switched_off(), Some(Skip::Paused));
+    tokio::time::advance(2 * SECOND).await;
+    assert!(sub.is_enabled() && !sub.enable());
+    // As long as the clock does not know is for good.
+    sub.pause(Duration::MAX);
+    assert_eq!(sub.metadata().switched_off(), Some(Skip::Disabled));
+}
