@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fanfare::layer::Retry;
 use fanfare::{BoxError, Bus, Delivery, Headers, Signal};
+use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 
@@ -293,4 +294,137 @@ async fn a_listener_behind_layers_may_stop_the_emission() {
     signal.on(async |_| {});
     let report = signal.emit(1).await;
     assert_eq!((report.delivered(), report.skipped()), (1, 1));
+}
+
+#[tokio::test]
+async fn every_form_of_listener_with_its_delivery_asks_for_the_time() {
+    let before = SystemTime::now();
+    let log = Log::default();
+    let note = |log: &Log<Option<SystemTime>>| {
+        let log = log.clone();
+        move |d: &Delivery| log.push(d.emitted_at())
+    };
+    let signals: [Signal<u32>; 6] = std::array::from_fn(|_| Signal::new());
+    let listen = |nth: usize| signals[nth].listen().with_delivery();
+    let n = note(&log);
+    listen(0).on(async move |_, d| n(&d)).unwrap();
+    let n = note(&log);
+    let tries = async move |_, d| {
+        n(&d);
+        Ok(())
+    };
+    listen(1).try_on(tries).unwrap();
+    let n = note(&log);
+    listen(2).on_sync(move |_, d| n(d)).unwrap();
+    let n = note(&log);
+    listen(3).on_shared(async move |_, d| n(&d)).unwrap();
+    let n = note(&log);
+    listen(4).on_blocking(move |_, d| n(&d)).unwrap();
+    let n = note(&log);
+    signals[5].service(tower::service_fn(move |d: Delivery| {
+        n(&d);
+        std::future::ready(Ok::<(), BoxError>(()))
+    }));
+    for (nth, signal) in signals.iter().enumerate() {
+        assert_eq!(signal.emit(1).await.delivered(), 1);
+        let at = log.take()[0].unwrap_or_else(|| panic!("no time in the form {nth}"));
+        // The clock of emissions is a coarse one.
+        assert!(at + SECOND >= before && at <= SystemTime::now() + SECOND);
+    }
+}
+
+/// What a listener says of what its delivery belongs to: correlation, causation, and two headers.
+fn belongs_to(d: &Delivery) -> [Option<String>; 4] {
+    let ids = [d.correlation_id(), d.causation_id()];
+    let headers = ["traceparent", "tracestate"].map(|name| d.header(name));
+    [ids[0], ids[1], headers[0], headers[1]].map(|text| text.map(str::to_owned))
+}
+
+#[tokio::test]
+async fn what_an_emission_says_itself_is_not_replaced_by_what_it_inherits() {
+    const OTHER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    let bus = Bus::new();
+    let log = Log::default();
+    let l = log.clone();
+    let note = async move |_, d: Delivery| l.push(belongs_to(&d));
+    bus.listen::<u8>().with_delivery().on(note).unwrap();
+    let (first, ids) = (Log::default(), Log::default());
+    let keep = first.clone();
+    let keeps = async move |_, d: Delivery| keep.push(d);
+    bus.listen::<String>().with_delivery().on(keeps).unwrap();
+    let _ = bus.emit(String::new()).correlation_id("first").await;
+    let first = first.take().remove(0);
+    let id = first.emission_id().to_string();
+    let (inner, i) = (bus.clone(), ids.clone());
+    let emits = async move |_, d: Delivery| {
+        i.push(d.emission_id().to_string());
+        inner.emit(1_u8).await;
+        inner.emit(2_u8).correlation_id("own").await;
+        inner.emit(3_u8).header("traceparent", OTHER).await;
+        inner.emit(4_u8).caused_by(&first).await;
+    };
+    bus.listen::<u32>().with_delivery().on(emits).unwrap();
+    let emission = bus.emit(1_u32).correlation_id("order");
+    let headers = Headers::from([("traceparent", PARENT), ("tracestate", "a=1")]);
+    let _ = emission.headers(&headers).await;
+    let outer = ids.take().remove(0);
+    let belongs = |correlation: &str, causation: &str, parent: &str| {
+        [correlation, causation, parent, "a=1"].map(|text| Some(text.to_owned()))
+    };
+    assert_eq!(
+        log.take(),
+        [
+            belongs("order", &outer, PARENT),
+            belongs("own", &outer, PARENT),
+            belongs("order", &outer, OTHER),
+            belongs("first", &id, PARENT),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_emitted_before_the_first_await_inherits_too() {
+    let bus = Bus::new();
+    let log = Log::default();
+    let l = log.clone();
+    let note = async move |_, d: Delivery| l.push(d.correlation_id().map(str::to_owned));
+    bus.listen::<u8>().with_delivery().on(note).unwrap();
+    let inner = bus.clone();
+    let in_place = move |_: &u32, _: &Delivery| {
+        let report = inner.emit(1_u8).now_or_never();
+        assert!(report.is_some_and(|report| report.is_ok()));
+    };
+    bus.listen().with_delivery().on_sync(in_place).unwrap();
+    let inner = bus.clone();
+    bus.service::<u32, _>(tower::service_fn(move |_: Delivery| {
+        let report = inner.emit(2_u8).now_or_never();
+        assert!(report.is_some_and(|report| report.is_ok()));
+        std::future::ready(Ok::<(), BoxError>(()))
+    }));
+    let report = bus.emit(1_u32).correlation_id("order").await;
+    assert_eq!(report.delivered(), 2, "{report}");
+    assert_eq!(
+        log.take(),
+        [Some("order".to_owned()), Some("order".to_owned())]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_every_attempt_fires_when_that_is_given_up() {
+    let (signal, tokens) = (Signal::<u32>::new(), Log::default());
+    let t = tokens.clone();
+    let hangs = async move |_, d: Delivery| {
+        t.push(d.cancellation_token());
+        std::future::pending::<()>().await;
+    };
+    let retry = Retry::constant(SECOND);
+    let listen = signal.listen().timeout(SECOND).retry(retry).with_delivery();
+    listen.on(hangs).unwrap();
+    let _ = signal.emit(1).await;
+    let fired: Vec<_> = tokens
+        .take()
+        .iter()
+        .map(CancellationToken::is_cancelled)
+        .collect();
+    assert_eq!(fired, [true, true, true]);
 }
