@@ -1,9 +1,10 @@
 //! Retries that outlive their emission.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fanfare::layer::Retry;
-use fanfare::{Delivery, Outcome, Pool, Signal, SignalBuilder};
+use fanfare::layer::{Place, Retry};
+use fanfare::{BoxError, Delivery, Outcome, Pool, Signal, SignalBuilder, without_permit};
 use tokio::time::Instant;
 
 use crate::support::{Gauge, Log, settle};
@@ -150,4 +151,184 @@ fn a_runtime_that_ends_takes_it_along_and_says_so() {
     drop(runtime);
     assert_eq!(told.take(), ["`sender` cancelled: the runtime ended"]);
     assert_eq!(sub.metadata().running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_does_not_wait_stays_in_its_emission() {
+    let signal = Signal::<u32>::new();
+    let retry = Retry::constant(Duration::ZERO).in_background();
+    let listen = signal.listen().retry(retry);
+    listen.on(async |_| Err::<(), _>("down")).unwrap();
+    let report = signal.emit(1).await;
+    assert_eq!((report.failed(), report.count(Outcome::Deferred)), (1, 0));
+}
+
+/// A listener that fails at once, and does this when it is called again, in the background.
+fn again<F>(
+    builder: SignalBuilder<u32>,
+    told: &Log<String>,
+    again: impl Fn() -> F + Clone + Send + Sync + 'static,
+) -> (Signal<u32>, fanfare::Subscription)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let told = told.clone();
+    let signal = builder
+        .on_failure(move |failure| {
+            let duration = failure.duration().map(|it| it.as_secs());
+            told.push(format!("{failure} after {duration:?}"));
+        })
+        .build();
+    let listener = async move |_, d: Delivery| -> Result<(), BoxError> {
+        if d.attempt() == 1 {
+            return Err("down".into());
+        }
+        again().await;
+        Ok(())
+    };
+    let listen = signal.listen().key("sender");
+    let retry = Retry::constant(MINUTE).max_attempts(2).in_background();
+    let listen = listen.retry(retry).with_delivery();
+    let sub = listen.try_on(listener).unwrap();
+    (signal, sub)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_panics_in_the_background_is_told_with_how_long_the_call_was_there() {
+    let told = Log::default();
+    let panics = |delivery: Delivery| match delivery.attempt() {
+        1 => delivery,
+        _ => panic!("in a layer"),
+    };
+    let layer = tower::util::MapRequestLayer::new(panics);
+    let builder = Signal::builder().layer_at(Place::Timeout, layer);
+    let (signal, sub) = again(builder, &told, async || {});
+    assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(
+        told.take(),
+        ["`sender` panicked: in a layer after Some(60)"]
+    );
+    assert_eq!((sub.metadata().running(), sub.metadata().panics()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_the_background_waits_neither_for_its_own_removal_nor_for_its_own_shutdown() {
+    let (told, done) = (Log::default(), Log::default());
+    let own: Arc<OnceLock<(Signal<u32>, fanfare::Subscription)>> = Arc::default();
+    let (o, d) = (Arc::clone(&own), done.clone());
+    let ends_itself = move || {
+        let (own, done) = (Arc::clone(&o), d.clone());
+        async move {
+            let (signal, sub) = own.get().unwrap();
+            sub.remove();
+            sub.removed().await;
+            done.push(signal.shutdown(MINUTE).await.is_clean());
+        }
+    };
+    let (signal, sub) = again(Signal::builder(), &told, ends_itself);
+    assert!(own.set((signal.clone(), sub)).is_ok());
+    let _ = signal.emit(1).await;
+    tokio::time::sleep(MINUTE + SECOND).await;
+    assert_eq!((done.take(), told.take()), (vec![true], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_panics_when_it_is_cut_off_is_told_as_cut_off() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("while it is dropped");
+        }
+    }
+    let told = Log::default();
+    let hangs = async || {
+        let _panics = Panics;
+        std::future::pending::<()>().await;
+    };
+    let (signal, sub) = again(Signal::builder(), &told, hangs);
+    let _ = signal.emit(1).await;
+    tokio::time::sleep(MINUTE + SECOND).await;
+    assert!(!signal.shutdown(SECOND).await.is_clean());
+    settle().await;
+    assert_eq!(
+        told.take(),
+        ["`sender` cancelled: shut down after Some(62)"]
+    );
+    assert_eq!(sub.metadata().running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_waits_for_one_thing_of_several_it_holds_no_permit() {
+    let (told, pool) = (Log::default(), Pool::new(1));
+    let waits = async || {
+        let long = without_permit(tokio::time::sleep(10 * SECOND));
+        let short = without_permit(tokio::time::sleep(SECOND));
+        // Always in this order: what comes first has been looked at when the other is ready.
+        futures::join!(long, short);
+    };
+    let (signal, sub) = again(Signal::builder().pool(pool.clone()), &told, waits);
+    let _ = signal.emit(1).await;
+    tokio::time::sleep(MINUTE + 5 * SECOND).await;
+    assert_eq!((pool.in_use(), sub.metadata().running()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_wait_that_it_gave_up_it_goes_on_when_it_has_a_permit() {
+    let (told, pool, gauge) = (Log::default(), Pool::new(1), Gauge::default());
+    let g = gauge.clone();
+    let gives_up = move || {
+        let gauge = g.clone();
+        async move {
+            let ever = without_permit(std::future::pending::<()>());
+            assert!(tokio::time::timeout(SECOND, ever).await.is_err());
+            tokio::task::yield_now().await;
+            let _inside = gauge.enter();
+            tokio::time::sleep(SECOND).await;
+        }
+    };
+    let (signal, _) = again(Signal::builder().pool(pool.clone()), &told, gives_up);
+    let other: Signal<u32> = Signal::builder().pool(pool.clone()).build();
+    let g = gauge.clone();
+    other.on(async move |_| {
+        let _inside = g.enter();
+        tokio::time::sleep(10 * SECOND).await;
+    });
+    let _ = signal.emit(1).await;
+    tokio::time::sleep(MINUTE + SECOND / 2).await;
+    assert_eq!(other.emit(1).await.delivered(), 1);
+    assert!(signal.shutdown(MINUTE).await.is_clean());
+    assert_eq!((gauge.total(), gauge.peak(), pool.in_use()), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn a_thread_of_a_call_that_is_cut_off_in_the_background_keeps_its_permit() {
+    let pool = Pool::new(1);
+    let signal = Signal::<u32>::builder().pool(pool.clone()).build();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let (began, begun) = tokio::sync::mpsc::unbounded_channel();
+    let blocks = move |_, d: Delivery| match d.attempt() {
+        1 => Err("down"),
+        _ => {
+            began.send(()).unwrap();
+            let _ = wait.lock().unwrap().recv();
+            Ok(())
+        }
+    };
+    let short = Duration::from_millis(1);
+    let listen = signal
+        .listen()
+        .retry(Retry::constant(short).in_background());
+    let sub = listen.with_delivery().on_blocking(blocks).unwrap();
+    assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
+    let mut begun = begun;
+    begun.recv().await.unwrap();
+    assert!(!signal.shutdown(short).await.is_clean());
+    settle().await;
+    assert_eq!((pool.in_use(), sub.metadata().running()), (1, 1));
+    go.send(()).unwrap();
+    sub.remove();
+    sub.removed().await;
+    assert_eq!(pool.in_use(), 0);
 }
