@@ -1,13 +1,15 @@
 //! What has failed for good, and its way back.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use fanfare::layer::{
-    DeadLetter, DeadLetters, Decision, Dedup, Letter, RedeliverError, Redriven, Retry,
+    DeadLetter, DeadLetterError, DeadLetters, Decision, Dedup, FailurePolicy, Letter,
+    RedeliverError, Redriven, Retry,
 };
-use fanfare::{BoxError, Bus, Cause, Delivery, Outcome, Pool, Signal};
+use fanfare::{BoxError, Bus, CallError, Cancellation, Cause, Delivery, Outcome, Pool, Signal};
 use tokio::time::Instant;
 
 use crate::support::{Log, setups};
@@ -89,12 +91,12 @@ async fn a_letter_is_written_for_each_kind_of_failure_and_for_nothing_else() {
         signal.listen().filter(|_| false).on(async |_| {}).unwrap();
         let rejected = tower::service_fn(async |_: Delivery| {
             let cause = Cause::Rejected(fanfare::Rejection::Overloaded);
-            Err::<(), _>(fanfare::CallError::new(cause))
+            Err::<(), _>(CallError::new(cause))
         });
         signal.service(rejected);
         let skipped = tower::service_fn(async |_: Delivery| {
             let cause = Cause::Skipped(fanfare::Skip::Duplicate);
-            Err::<(), _>(fanfare::CallError::new(cause))
+            Err::<(), _>(CallError::new(cause))
         });
         signal.service(skipped);
         let report = signal.emit(1).await;
@@ -409,4 +411,92 @@ async fn a_listener_that_is_switched_off_is_given_no_letter_back() {
     assert_eq!(error.to_string(), "the listener is disabled");
     sub.enable();
     assert_eq!(letters.redrive().await.failed(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_makes_a_letter_whatever_is_wanted_and_so_does_a_predicate_that_panics() {
+    let letters = DeadLetters::new(10);
+    let keep = || DeadLetter::keep(&letters);
+    let signal = Signal::<u32>::new();
+    let asks = async |_| Err::<(), _>(Decision::DeadLetter.with("so it says"));
+    let listen = signal.listen().dead_letter(keep().when(|_| false));
+    listen.on(asks).unwrap();
+    let listen = signal
+        .listen()
+        .dead_letter(keep().when(|_| panic!("on purpose")));
+    listen.on(async |_| Err::<(), _>("down")).unwrap();
+    assert_eq!(signal.emit(1).await.count(Outcome::Failed), 2);
+    let all = letters.letters();
+    let mut causes: Vec<_> = all.iter().map(|l| l.cause().to_string()).collect();
+    causes.sort();
+    assert_eq!(causes, ["failed: down", "failed: so it says (dead-letter)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_says_that_it_was_cancelled_makes_no_letter() {
+    let letters = DeadLetters::new(10);
+    let signal = Signal::<u32>::builder()
+        .dead_letter(DeadLetter::keep(&letters))
+        .build();
+    signal.service(tower::service_fn(async |_: Delivery| {
+        let cause = Cause::Cancelled(Cancellation::Token);
+        Err::<(), _>(CallError::new(cause))
+    }));
+    assert_eq!(signal.emit(1).await.count(Outcome::Cancelled), 1);
+    assert!(letters.is_empty());
+}
+
+/// An error that came from another.
+#[derive(Debug)]
+struct NoConnection(fmt::Error);
+
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no connection")
+    }
+}
+
+impl std::error::Error for NoConnection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_letter_that_was_not_taken_has_both_errors_and_the_source_of_the_first() {
+    let signal = Signal::<u32>::new();
+    let dead_letter = DeadLetter::to(async |_| Err::<(), _>("no disk")).only_asked();
+    let policy = FailurePolicy::new().on::<fmt::Error>(Decision::DeadLetter);
+    let listen = signal
+        .listen()
+        .dead_letter(dead_letter)
+        .failure_policy(policy);
+    let fails = async |_| Err::<(), _>(NoConnection(fmt::Error));
+    let sub = listen.on(fails).unwrap();
+    let layers = sub.metadata().layers().to_vec();
+    assert_eq!(layers[0], "dead letter (to a listener, if asked)");
+    let report = signal.emit(1).await;
+    let error = report.entries()[0].cause().error().unwrap();
+    let error: &DeadLetterError = error.downcast_ref().unwrap();
+    assert_eq!(error.letter().to_string(), "no disk");
+    assert_eq!(error.call().to_string(), "no connection");
+    let source = std::error::Error::source(error);
+    assert_eq!(
+        source.map(ToString::to_string),
+        Some(fmt::Error.to_string())
+    );
+}
+
+#[tokio::test]
+async fn a_letter_for_a_signal_that_is_shut_down_says_so() {
+    let letters = Signal::<Letter>::new();
+    let signal = Signal::<u32>::new();
+    let listen = signal.listen().dead_letter(DeadLetter::to_signal(&letters));
+    listen.on(async |_| Err::<(), _>("down")).unwrap();
+    let _ = letters.shutdown(SECOND).await;
+    let text = signal.emit(1).await.entries()[0].to_string();
+    assert!(
+        text.ends_with("was not taken: the signal is closed: nobody was called"),
+        "{text}"
+    );
 }

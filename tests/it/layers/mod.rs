@@ -14,6 +14,7 @@ mod ours;
 mod panic;
 mod probe;
 mod rate_limit;
+mod redrive;
 mod retry;
 mod review;
 mod stack;
