@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fanfare::layer::{
-    BoxListener, DeadLetter, DeadLetters, Deadline, Letter, Place, Retry, Timeout, Trace,
+    BoxListener, CircuitBreaker, Concurrency, DeadLetter, DeadLetters, Deadline, Dedup, Fault,
+    Letter, Place, RateLimit, Retry, Timeout, Trace,
 };
 use fanfare::{
     BoxError, Bus, CallError, Cause, Delivery, OnceMeans, OptionError, Outcome, RegisterError,
@@ -325,6 +326,15 @@ async fn a_layer_that_is_not_clone_is_taken_by_the_exclusive_form() {
     assert!(reports.iter().all(|report| report.delivered() == 1));
 }
 
+#[tokio::test]
+async fn a_panic_behind_layers_is_reported_with_its_message() {
+    let signal = Signal::<u32>::builder().timeout(SECOND).build();
+    signal.on(async |_| panic!("on purpose"));
+    let report = signal.emit(1).await;
+    let cause = report.entries()[0].cause();
+    assert_eq!(cause.panic_message(), Some("on purpose"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_layer_s_readiness_passes_through_those_between_it_and_what_it_waits_for() {
     let signal = Signal::<u32>::new();
@@ -406,4 +416,66 @@ async fn an_error_of_a_layer_means_what_it_says_to_the_report() {
 fn the_short_forms_of_times_are_their_layers() {
     assert_eq!(Timeout::from(SECOND), Timeout::new(SECOND));
     assert_eq!(Deadline::from(SECOND).given(), SECOND);
+}
+
+#[tokio::test]
+async fn whatever_stands_at_a_place_can_be_left_out() {
+    let signal = Signal::<u32>::builder()
+        .trace(Trace::info())
+        .dead_letter(DeadLetter::to(async |_| {}))
+        .deadline(10 * SECOND)
+        .dedup(Dedup::by(|n: &u32| *n).capacity(10))
+        .retry(Retry::exponential())
+        .rate_limit(RateLimit::per_second(1))
+        .concurrency(Concurrency::new(1))
+        .circuit_breaker(CircuitBreaker::new())
+        .timeout(SECOND)
+        .fault(Fault::new().seed(1))
+        .build();
+    let all = signal.on(async |_| {}).metadata().layers().to_vec();
+    assert_eq!(all.len(), 12, "{all:?}");
+    for place in Place::ALL {
+        let sub = signal.listen().without(place).on(async |_| {}).unwrap();
+        let left = sub.metadata().layers().to_vec();
+        let name = match place {
+            Place::Listener => "fault".to_owned(),
+            _ => place.to_string(),
+        };
+        let stays = matches!(place, Place::Metrics | Place::Panic);
+        let expected = all.iter().filter(|word| stays || !word.starts_with(&name));
+        assert_eq!(left, expected.cloned().collect::<Vec<_>>(), "{place}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_yours_at_a_place_is_just_outside_the_one_that_the_place_is_named_after() {
+    let signal = Signal::<u32>::new();
+    let (calls, results) = (Log::default(), Log::default());
+    let mut listen = signal.listen().retry(Retry::constant(SECOND));
+    for place in Place::ALL {
+        let results = results.clone();
+        let noting = tower::util::MapResultLayer::new(move |result: Result<(), BoxError>| {
+            if let Err(error) = &result {
+                results.push(format!("{place}: {error}"));
+            }
+            result
+        });
+        listen = listen
+            .layer_at(place, noting)
+            .layer_at(place, Noting(place.to_string(), calls.clone()));
+    }
+    let listen = listen.timeout(SECOND).deadline(10 * SECOND);
+    let listen = listen.fault(Fault::new().fail(1.0).seed(1));
+    listen.on(async |_| {}).unwrap();
+    let _ = signal.emit(1).await;
+    let (calls, results) = (calls.take(), results.take());
+    for place in Place::ALL {
+        let times = if place <= Place::Retry { 1 } else { 3 };
+        let name = place.to_string();
+        let seen = calls.iter().filter(|call| **call == name).count();
+        // The fault is as if the listener did it: whatever is around that sees it.
+        let prefix = format!("{place}: ");
+        let failed = results.iter().filter(|line| line.starts_with(&prefix));
+        assert_eq!((seen, failed.count()), (times, times), "{place}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 use std::time::Duration;
 
-use fanfare::layer::Place;
+use fanfare::layer::{BoxListener, Place};
 use fanfare::{
     BoxError, Bus, CallError, Cause, Delivery, Dispatch, Outcome, Pool, Rejection, Report, Signal,
     Skip,
@@ -444,4 +444,34 @@ async fn an_error_that_wraps_another_hides_what_it_means() {
     let paused = async |_: Delivery| Err::<(), _>(CallError::new(Cause::Skipped(Skip::Paused)));
     signal.service(layer.layer(tower::service_fn(paused)));
     assert_eq!(signal.emit(1).await.count(Outcome::Failed), 1);
+}
+
+/// A service that is never to be called.
+struct Broken;
+
+impl tower::Service<Delivery> for Broken {
+    type Response = ();
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<(), BoxError>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), BoxError>> {
+        std::task::Poll::Ready(Err("broken".into()))
+    }
+
+    fn call(&mut self, _: Delivery) -> Self::Future {
+        panic!("called although it is not ready");
+    }
+}
+
+#[tokio::test]
+async fn what_an_exclusive_layer_says_instead_of_being_ready_is_the_failure() {
+    let signal = Signal::<u32>::new();
+    let broken = tower::layer::layer_fn(|_: BoxListener| Broken);
+    let listen = signal.listen().layer_exclusive(Place::RateLimit, broken);
+    listen.on(async |_| {}).unwrap();
+    let report = signal.emit(1).await;
+    assert_eq!(report.entries()[0].cause().to_string(), "failed: broken");
 }
