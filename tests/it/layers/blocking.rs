@@ -67,7 +67,7 @@ async fn a_thread_that_is_given_up_keeps_its_permit_and_its_mark_until_it_return
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_retry_of_a_blocking_listener_never_runs_beside_a_thread_that_was_given_up() {
     let pool = Pool::new(1);
     let signal: Signal<u32> = on_pool(Dispatch::Concurrent, &pool);
@@ -91,7 +91,12 @@ async fn a_retry_of_a_blocking_listener_never_runs_beside_a_thread_that_was_give
         let signal = signal.clone();
         async move { signal.emit(1).await }
     });
-    while sub.metadata().running() < 2 {
+    while gauge.now() == 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(SHORT).await;
+    // The second attempt waits for the permit, unless it is made without.
+    while pool.waiting() == 0 && !emission.is_finished() {
         tokio::task::yield_now().await;
     }
     go.send(()).unwrap();

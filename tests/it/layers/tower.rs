@@ -452,7 +452,7 @@ struct Broken;
 impl tower::Service<Delivery> for Broken {
     type Response = ();
     type Error = BoxError;
-    type Future = std::future::Ready<Result<(), BoxError>>;
+    type Future = Ready<Result<(), BoxError>>;
 
     fn poll_ready(
         &mut self,
