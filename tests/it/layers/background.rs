@@ -307,10 +307,11 @@ async fn a_thread_of_a_call_that_is_cut_off_in_the_background_keeps_its_permit()
     let signal = Signal::<u32>::builder().pool(pool.clone()).build();
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let (began, begun) = tokio::sync::mpsc::unbounded_channel();
-    let blocks = move |_, d: Delivery| match d.attempt() {
-        1 => Err("down"),
-        _ => {
+    let (began, mut threads) = tokio::sync::mpsc::unbounded_channel();
+    let blocks = move |_, d: Delivery| {
+        if d.attempt() == 1 {
+            Err("down")
+        } else {
             began.send(()).unwrap();
             let _ = wait.lock().unwrap().recv();
             Ok(())
@@ -322,8 +323,7 @@ async fn a_thread_of_a_call_that_is_cut_off_in_the_background_keeps_its_permit()
         .retry(Retry::constant(short).in_background());
     let sub = listen.with_delivery().on_blocking(blocks).unwrap();
     assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
-    let mut begun = begun;
-    begun.recv().await.unwrap();
+    threads.recv().await.unwrap();
     assert!(!signal.shutdown(short).await.is_clean());
     settle().await;
     assert_eq!((pool.in_use(), sub.metadata().running()), (1, 1));

@@ -292,10 +292,8 @@ async fn the_dead_letter_takes_what_it_is_asked_to() {
 #[tokio::test(start_paused = true)]
 async fn a_listener_is_switched_off_also_behind_a_dead_letter_and_one_that_fails() {
     for fails in [false, true] {
-        let dead_letter = DeadLetter::to(async move |_| match fails {
-            true => Err("no disk"),
-            false => Ok(()),
-        });
+        let dead_letter =
+            DeadLetter::to(async move |_| if fails { Err("no disk") } else { Ok(()) });
         let signal = Signal::<u32>::builder().dead_letter(dead_letter).build();
         let sub = signal.on(async |_| Err::<(), _>(Decision::Disable.with("no credentials")));
         let _ = signal.emit(1).await;

@@ -112,9 +112,10 @@ async fn a_deadline_counts_from_the_begin_of_the_call_and_a_timeout_from_where_t
  {
     for (is_deadline, ends) in [(true, 3 * SECOND), (false, 5 * SECOND)] {
         let signal = Signal::<u32>::new();
-        let listen = match is_deadline {
-            true => signal.listen().deadline(3 * SECOND),
-            false => signal.listen().timeout(3 * SECOND),
+        let listen = if is_deadline {
+            signal.listen().deadline(3 * SECOND)
+        } else {
+            signal.listen().timeout(3 * SECOND)
         };
         let hangs = async |_| {
             busy(2 * SECOND);
