@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fanfare::layer::{Place, Retry};
+use fanfare::layer::{BoxFuture, DeadLetter, Letter, Place, Retry};
 use fanfare::{BoxError, Delivery, Outcome, Pool, Signal, SignalBuilder, without_permit};
 use tokio::time::Instant;
+use tower::util::{MapFutureLayer, MapResultLayer};
 
 use crate::support::{Gauge, Log, settle};
 
@@ -196,12 +197,11 @@ where
 #[tokio::test(start_paused = true)]
 async fn a_layer_that_panics_in_the_background_is_told_with_how_long_the_call_was_there() {
     let told = Log::default();
-    let panics = |delivery: Delivery| match delivery.attempt() {
-        1 => delivery,
-        _ => panic!("in a layer"),
-    };
-    let layer = tower::util::MapRequestLayer::new(panics);
-    let builder = Signal::builder().layer_at(Place::Timeout, layer);
+    // Around the retry, which takes a panic inside for an attempt's.
+    let layer = MapResultLayer::new(|_: Result<(), BoxError>| -> Result<(), BoxError> {
+        panic!("in a layer")
+    });
+    let builder = Signal::builder().layer_at(Place::Retry, layer);
     let (signal, sub) = again(builder, &told, async || {});
     assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
     tokio::time::sleep(2 * MINUTE).await;
@@ -233,14 +233,36 @@ async fn a_call_in_the_background_waits_neither_for_its_own_removal_nor_for_its_
     assert_eq!((done.take(), told.take()), (vec![true], vec![]));
 }
 
+/// Panics when it is dropped.
+struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        panic!("while it is dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_in_the_background_that_panics_when_it_is_dropped_is_a_panic() {
+    let told = Log::default();
+    let layer = MapFutureLayer::new(|mut future: BoxFuture| {
+        let panics = Panics;
+        std::future::poll_fn(move |cx| {
+            let _held = &panics;
+            future.as_mut().poll(cx)
+        })
+    });
+    let builder = Signal::builder().layer(layer);
+    let (signal, sub) = again(builder, &told, async || {});
+    assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
+    tokio::time::sleep(2 * MINUTE).await;
+    let expected = "`sender` panicked: while it is dropped after Some(60)";
+    assert_eq!(told.take(), [expected]);
+    assert_eq!(sub.metadata().running(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_panics_when_it_is_cut_off_is_told_as_cut_off() {
-    struct Panics;
-    impl Drop for Panics {
-        fn drop(&mut self) {
-            panic!("while it is dropped");
-        }
-    }
     let told = Log::default();
     let hangs = async || {
         let _panics = Panics;
@@ -331,4 +353,18 @@ async fn a_thread_of_a_call_that_is_cut_off_in_the_background_keeps_its_permit()
     sub.remove();
     sub.removed().await;
     assert_eq!(pool.in_use(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_is_taken_by_a_listener_that_goes_on_in_the_background() {
+    let letters = Signal::<Letter>::new();
+    let retry = Retry::constant(MINUTE).max_attempts(2).in_background();
+    let listen = letters.listen().retry(retry);
+    listen.on(async |_| Err::<(), _>("no disk")).unwrap();
+    let signal = Signal::<u32>::new();
+    let listen = signal.listen().key("sender");
+    let listen = listen.dead_letter(DeadLetter::to_signal(&letters));
+    listen.on(async |_| Err::<(), _>("down")).unwrap();
+    let report = signal.emit(1).await;
+    assert_eq!(report.entries()[0].to_string(), "`sender` failed: down");
 }

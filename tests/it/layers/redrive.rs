@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::layer::{DeadLetter, DeadLetters, Decision, Letter, Retry};
+use fanfare::layer::{DeadLetter, DeadLetters, Decision, Letter, RedeliverError, Retry};
 use fanfare::{BoxError, Delivery, Outcome, Signal};
 use tokio::time::Instant;
 
@@ -163,4 +163,28 @@ async fn a_redriven_call_whose_retries_are_for_the_background_is_there_already()
         (redriven.delivered(), redriven.failed(), letters.len()),
         (1, 0, 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_is_redelivered_says_what_came_of_it() {
+    let letters = DeadLetters::new(10);
+    let signal = Signal::<u32>::new();
+    let fails_twice = async |_, d: Delivery| match d.redrives() {
+        0 => Err("down"),
+        1 => Err("still down"),
+        _ => Ok(()),
+    };
+    let listen = signal.listen().dead_letter(DeadLetter::keep(&letters));
+    listen.with_delivery().on(fails_twice).unwrap();
+    let _ = signal.emit(1).await;
+    let failed = letters.letters()[0].redeliver().await;
+    assert!(matches!(&failed, Err(RedeliverError::Failed(_))));
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        "the listener did not succeed: failed: still down"
+    );
+    // The store has what was there, and the letter of the second failure.
+    let again = letters.letters();
+    assert_eq!((again.len(), again[1].redrives()), (2, 1));
+    assert!(again[1].redeliver().await.is_ok());
 }
