@@ -43,7 +43,7 @@ impl Redrive {
         self
     }
 
-    /// At most so many a second, evenly. Default: as fast as their listeners take them; 0 is taken as 1. See [`DeadLetters`].
+    /// At most so many a second, evenly: a call that took long is not made up for. Default: as fast as their listeners take them; 0 is taken as 1. See [`DeadLetters`].
     pub fn rate(mut self, per_second: u32) -> Self {
         self.per_second = Some(per_second.max(1));
         self
@@ -65,7 +65,7 @@ impl Redrive {
         for letter in picked {
             if let Some(every) = every {
                 sleep_until(next).await;
-                next += every;
+                next = clock::now() + every;
             }
             let Some(number) = self.letters.take_one(&letter) else {
                 continue;

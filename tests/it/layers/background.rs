@@ -1,6 +1,6 @@
 //! Retries that outlive their emission.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fanfare::layer::{BoxFuture, DeadLetter, Letter, Place, Retry};
@@ -214,23 +214,26 @@ async fn a_layer_that_panics_in_the_background_is_told_with_how_long_the_call_wa
 
 #[tokio::test(start_paused = true)]
 async fn a_call_in_the_background_waits_neither_for_its_own_removal_nor_for_its_own_shutdown() {
+    type Handles = (Signal<u32>, fanfare::Subscription);
     let (told, done) = (Log::default(), Log::default());
-    let own: Arc<OnceLock<(Signal<u32>, fanfare::Subscription)>> = Arc::default();
+    let own: Arc<Mutex<Option<Handles>>> = Arc::default();
     let (o, d) = (Arc::clone(&own), done.clone());
     let ends_itself = move || {
         let (own, done) = (Arc::clone(&o), d.clone());
         async move {
-            let (signal, sub) = own.get().unwrap();
+            let (signal, sub) = own.lock().unwrap().clone().unwrap();
             sub.remove();
             sub.removed().await;
             done.push(signal.shutdown(MINUTE).await.is_clean());
         }
     };
     let (signal, sub) = again(Signal::builder(), &told, ends_itself);
-    assert!(own.set((signal.clone(), sub)).is_ok());
+    *own.lock().unwrap() = Some((signal.clone(), sub));
     let _ = signal.emit(1).await;
     tokio::time::sleep(MINUTE + SECOND).await;
     assert_eq!((done.take(), told.take()), (vec![true], vec![]));
+    // The listener has its own handles.
+    drop(own.lock().unwrap().take());
 }
 
 /// Panics when it is dropped.
@@ -328,7 +331,7 @@ async fn a_thread_of_a_call_that_is_cut_off_in_the_background_keeps_its_permit()
     let pool = Pool::new(1);
     let signal = Signal::<u32>::builder().pool(pool.clone()).build();
     let (go, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
+    let wait = Mutex::new(wait);
     let (began, mut threads) = tokio::sync::mpsc::unbounded_channel();
     let blocks = move |_, d: Delivery| {
         if d.attempt() == 1 {

@@ -500,3 +500,29 @@ async fn a_letter_for_a_signal_that_is_shut_down_says_so() {
         "{text}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_redrive_does_not_make_up_for_a_slow_call_by_a_burst() {
+    let (letters, log) = (DeadLetters::new(20), Log::default());
+    let signal = Signal::<u32>::new();
+    let l = log.clone();
+    let slow_once = async move |n, d: Delivery| {
+        if d.redrives() == 0 {
+            return Err("down");
+        }
+        l.push(Instant::now());
+        if n == 0 {
+            tokio::time::sleep(5 * SECOND).await;
+        }
+        Ok(())
+    };
+    let listen = signal.listen().dead_letter(DeadLetter::keep(&letters));
+    listen.with_delivery().on(slow_once).unwrap();
+    for n in 0..10 {
+        let _ = signal.emit(n).await;
+    }
+    assert_eq!(letters.redrive().rate(1).await.delivered(), 10);
+    let begun = log.take();
+    let gaps = begun.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(gaps.into_iter().all(|gap| gap >= SECOND));
+}

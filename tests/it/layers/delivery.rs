@@ -224,6 +224,8 @@ async fn what_an_event_causes_inherits_its_ids_and_its_trace_and_nothing_else() 
     // Outside of a listener there is nothing to inherit.
     let _ = bus.emit(String::new()).await;
     assert_eq!(log.take(), [[None, None, None, None]]);
+    // The listener has its own bus.
+    bus.clear();
 }
 
 #[tokio::test]
@@ -246,6 +248,8 @@ async fn a_task_that_a_listener_has_spawned_says_for_itself_what_caused_its_even
     bus.listen().with_delivery().on(note).unwrap();
     let _ = bus.emit(1_u32).correlation_id("order").await;
     assert_eq!(log.take(), [(1, None), (2, Some("order".to_owned()))]);
+    // The listener has its own bus.
+    bus.clear();
 }
 
 /// A listener that hands out its token, then suspends for ever in its first attempt.
@@ -380,6 +384,8 @@ async fn what_an_emission_says_itself_is_not_replaced_by_what_it_inherits() {
             belongs("first", &id, PARENT),
         ]
     );
+    // The listener has its own bus.
+    bus.clear();
 }
 
 #[tokio::test]
@@ -407,6 +413,8 @@ async fn what_is_emitted_before_the_first_await_inherits_too() {
         log.take(),
         [Some("order".to_owned()), Some("order".to_owned())]
     );
+    // The listener has its own bus.
+    bus.clear();
 }
 
 #[tokio::test(start_paused = true)]
