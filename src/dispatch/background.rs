@@ -17,7 +17,8 @@ use crate::sync::{Handle, OwnedSemaphorePermit};
 
 /// What the calls of one listener may ask of its signal.
 pub(crate) struct Keep {
-    core: Arc<Core>,
+    /// Weak: a failure callback may have a handle of the listener.
+    core: Weak<Core>,
     /// Set once the listener is made.
     listed: OnceLock<Weak<dyn Listed>>,
 }
@@ -25,7 +26,7 @@ pub(crate) struct Keep {
 impl Keep {
     pub(crate) fn new(core: &Arc<Core>) -> Arc<Self> {
         Arc::new(Self {
-            core: Arc::clone(core),
+            core: Arc::downgrade(core),
             listed: OnceLock::new(),
         })
     }
@@ -47,18 +48,22 @@ impl Keep {
 
 impl Keeper for Keep {
     fn hold(&self) -> Option<Box<dyn Any + Send>> {
-        Some(Box::new(self.mark(Pass::of_begun(&self.core))?))
+        let core = self.core.upgrade()?;
+        Some(Box::new(self.mark(Pass::of_begun(&core))?))
     }
 
     fn run(&self, rest: Rest) -> Result<(), Rest> {
-        let room = Arc::clone(&self.core.background).try_acquire_owned();
-        let mark = self.mark(Pass::of_begun(&self.core));
-        let parts = (room.ok(), self.core.options.handle(), mark);
+        let Some(core) = self.core.upgrade() else {
+            return Err(rest);
+        };
+        let room = Arc::clone(&core.background).try_acquire_owned();
+        let mark = self.mark(Pass::of_begun(&core));
+        let parts = (room.ok(), core.options.handle(), mark);
         let (Some(room), Some(runtime), Some(mark)) = parts else {
             return Err(rest);
         };
         let task = Background {
-            core: Arc::clone(&self.core),
+            core,
             began: clock::now(),
             rest: Some(rest),
             taking: None,
@@ -72,11 +77,12 @@ impl Keeper for Keep {
     }
 
     fn runtime(&self) -> Option<Handle> {
-        self.core.options.handle()
+        self.core.upgrade()?.options.handle()
     }
 
     fn admit(&self) -> Result<Box<dyn Any + Send>, Skip> {
-        let mark = Pass::enter(&self.core).and_then(|pass| self.mark(pass));
+        let core = self.core.upgrade().ok_or(Skip::Removed)?;
+        let mark = Pass::enter(&core).and_then(|pass| self.mark(pass));
         let mark = mark.ok_or(Skip::Removed)?;
         let record = mark.listed.record();
         // Behind the mark: whoever has removed it by then waits for that, or is seen here.
@@ -89,12 +95,13 @@ impl Keeper for Keep {
     fn tell_late(&self, verdict: Verdict, began: Instant) {
         let failed = |cause: &Cause| cause.outcome().is_failure();
         let cause = verdict.into_cause().filter(failed);
-        let (Some(listed), Some(cause)) = (self.listed(), cause) else {
+        let parts = (self.core.upgrade(), self.listed(), cause);
+        let (Some(core), Some(listed), Some(cause)) = parts else {
             return;
         };
         let record = listed.record();
         record.not_done(&cause);
-        self.core.tell(&ReportEntry {
+        core.tell(&ReportEntry {
             index: 0,
             who: record.identity(),
             cause,
