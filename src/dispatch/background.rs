@@ -10,7 +10,7 @@ use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease, Outer};
 use crate::listener::{Keeper, Rest};
-use crate::outcome::{Cancellation, Cause, Counts, Flow, ReportEntry, Skip, Verdict, catch};
+use crate::outcome::{Cancellation, Cause, Counts, Flow, Skip, Verdict, catch};
 use crate::pool::Acquire;
 use crate::registry::Listed;
 use crate::sync::{Handle, OwnedSemaphorePermit};
@@ -93,20 +93,10 @@ impl Keeper for Keep {
     }
 
     fn tell_late(&self, verdict: Verdict, began: Instant) {
-        let failed = |cause: &Cause| cause.outcome().is_failure();
-        let cause = verdict.into_cause().filter(failed);
-        let parts = (self.core.upgrade(), self.listed(), cause);
-        let (Some(core), Some(listed), Some(cause)) = parts else {
-            return;
-        };
-        let record = listed.record();
-        record.not_done(&cause);
-        core.tell(&ReportEntry {
-            index: 0,
-            who: record.identity(),
-            cause,
-            duration: Some(clock::now().saturating_duration_since(began)),
-        });
+        let parts = (self.core.upgrade(), self.listed(), verdict.into_cause());
+        if let (Some(core), Some(listed), Some(cause)) = parts {
+            core.tell_late(listed.record(), cause, began);
+        }
     }
 
     fn disable(&self) {
@@ -224,19 +214,11 @@ impl Background {
         let Some(cause) = verdict.into_cause() else {
             return;
         };
-        let record = self.mark.listed.record();
-        record.not_done(&cause);
         let mut counts = Counts::default();
         counts.add(cause.outcome());
         self.core.counters.add_not_done(&counts);
-        if cause.outcome().is_failure() {
-            self.core.tell(&ReportEntry {
-                index: 0,
-                who: record.identity(),
-                cause,
-                duration: Some(clock::now().saturating_duration_since(self.began)),
-            });
-        }
+        let record = self.mark.listed.record();
+        self.core.tell_late(record, cause, self.began);
     }
 }
 

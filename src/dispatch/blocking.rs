@@ -11,7 +11,7 @@ use crate::clock::{self, Instant};
 use crate::context::{Frame, Link, Outer};
 use crate::event::Event;
 use crate::listener::Blocked;
-use crate::outcome::{Cancellation, Cause, Rejection, ReportEntry, Skip, Verdict, catch};
+use crate::outcome::{Cancellation, Cause, Rejection, Skip, Verdict, catch};
 use crate::registry::Entry;
 use crate::sync::{JoinHandle, Mutex};
 
@@ -118,15 +118,7 @@ impl<E> Call<E> {
     /// The emission has ended before the call, or has not looked at its result: its report said cancelled, and a failure is told all the same.
     fn tell_late(&self, verdict: Verdict, started: Instant) {
         if let Some(cause) = verdict.into_cause() {
-            if cause.outcome().is_failure() {
-                self.entry.record().not_done(&cause);
-                self.core.tell(&ReportEntry {
-                    index: 0,
-                    who: self.entry.record().identity(),
-                    cause,
-                    duration: Some(clock::now().saturating_duration_since(started)),
-                });
-            }
+            self.core.tell_late(self.entry.record(), cause, started);
         }
     }
 }

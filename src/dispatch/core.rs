@@ -10,7 +10,7 @@ use super::voice::Voice;
 use super::watch::Alarm;
 use crate::clock::{self, Instant};
 use crate::key::Key;
-use crate::outcome::{ReportEntry, catch};
+use crate::outcome::{Cause, ReportEntry, catch};
 use crate::registry::{Home, Nth, Record};
 use crate::sync::Semaphore;
 
@@ -85,6 +85,19 @@ impl Core {
                     "a listener did not succeed"
                 );
             }
+        }
+    }
+
+    /// Counts and tells of a call that ended after its report was made, if it failed.
+    pub(super) fn tell_late(&self, record: &Record, cause: Cause, began: Instant) {
+        if cause.outcome().is_failure() {
+            record.not_done(&cause);
+            self.tell(&ReportEntry {
+                index: 0,
+                who: record.identity(),
+                cause,
+                duration: Some(clock::now().saturating_duration_since(began)),
+            });
         }
     }
 
