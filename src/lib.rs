@@ -62,7 +62,7 @@ pub use outcome::{
     ReportEntry, Skip, Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};
-pub use registry::{Metadata, RegisterError};
+pub use registry::{Changed, Metadata, RegisterError, Setting};
 pub use signal::{
     Batch, Description, EventOnly, ListenBuilder, OnceMeans, Scoped, Shutdown, Signal,
     SignalBuilder, Subscription, Undelivered, Unfinished, WeakSignal, WithDelivery,

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::layer::{Layers, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
+use crate::registry::Changed;
 use crate::signal::{Signal, SignalBuilder};
 use crate::sync::Handle;
 
@@ -141,6 +142,12 @@ impl BusBuilder {
     /// [`SignalBuilder::on_failure`].
     pub fn on_failure(mut self, callback: impl Fn(&ReportEntry) + Send + Sync + 'static) -> Self {
         self.options.on_failure.push(Arc::new(callback));
+        self
+    }
+
+    /// Adds a callback for whatever is changed at run time in any signal. Callbacks of a signal are called too. See [`SignalBuilder::on_change`].
+    pub fn on_change(mut self, callback: impl Fn(&Changed) + Send + Sync + 'static) -> Self {
+        self.options.on_change.push(Arc::new(callback));
         self
     }
 

@@ -9,6 +9,7 @@ use crate::buffer::Overflow;
 use crate::error::{OptionError, check_count};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
+use crate::registry::OnChange;
 use crate::sync::Handle;
 
 /// How the listeners of one emission run.
@@ -153,6 +154,7 @@ pub(crate) struct Options {
     pub(crate) max_listeners: usize,
     pub(crate) recursion_limit: usize,
     pub(crate) on_failure: Vec<OnFailure>,
+    pub(crate) on_change: Vec<OnChange>,
     pub(crate) dead_events: DeadEvents,
     pub(crate) runtime: Option<Handle>,
     pub(crate) token: Option<CancellationToken>,
@@ -175,6 +177,7 @@ impl Default for Options {
             max_listeners: 100,
             recursion_limit: 64,
             on_failure: Vec::new(),
+            on_change: Vec::new(),
             dead_events: DeadEvents::Ignore,
             runtime: None,
             token: None,

@@ -3,7 +3,10 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::Before;
+use super::changed::{Changed, Setting};
 use super::record::Record;
+use crate::key::Identity;
+use crate::outcome::catch;
 use crate::sync::shard::Sum;
 use crate::sync::{AtomicU64, AtomicUsize, Notify, Ordering, unique_id};
 
@@ -19,6 +22,9 @@ pub(crate) trait Host: Send + Sync {
     fn renew(&self) -> Before;
 }
 
+/// Sees what is changed at run time.
+pub(crate) type OnChange = Arc<dyn Fn(&Changed) + Send + Sync>;
+
 /// What the listeners of one signal have in common: its name, who is calling them, and what has come of it.
 pub(crate) struct Home {
     pub(crate) id: u64,
@@ -29,6 +35,7 @@ pub(crate) struct Home {
     /// Lists whose counts may not be settled for good.
     pub(super) lists: AtomicUsize,
     host: OnceLock<Weak<dyn Host>>,
+    observers: OnceLock<Vec<OnChange>>,
 }
 
 impl Home {
@@ -40,6 +47,32 @@ impl Home {
             totals: Totals::default(),
             lists: AtomicUsize::new(0),
             host: OnceLock::new(),
+            observers: OnceLock::new(),
+        }
+    }
+
+    /// Who sees what is changed at run time.
+    pub(crate) fn set_observers(&self, observers: Vec<OnChange>) {
+        let _ = self.observers.set(observers);
+    }
+
+    /// Tells that something was changed: of a listener, or of the signal as a whole. Called when no lock is held; what has not changed is not told.
+    pub(crate) fn changed(
+        &self,
+        listener: Option<Arc<Identity>>,
+        setting: Setting,
+        before: String,
+        after: String,
+    ) {
+        if before == after {
+            return;
+        }
+        let change = Changed::new(&self.name, listener, setting, before, after);
+        tracing::info!(%change, "changed at run time");
+        for observer in self.observers.get().into_iter().flatten() {
+            if let Err(message) = catch(|| observer(&change)) {
+                tracing::error!(signal = %self.name, %message, "an `on_change` callback panicked");
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //! - **A listener removed while emissions run**: an emission has a version in hand while it is polled and looks at the removal after, so either the caller sees the
 //!   removal or `removed()` waits for its version; a call that goes on beyond a poll is marked while the version is in hand.
 
+mod changed;
 mod entry;
 mod error;
 mod gone;
@@ -19,9 +20,10 @@ mod record;
 mod snapshot;
 mod version;
 
+pub use changed::{Changed, Setting};
 pub(crate) use entry::{Entry, Listed, entry};
 pub use error::RegisterError;
-pub(crate) use home::{Home, Host, Totals};
+pub(crate) use home::{Home, Host, OnChange, Totals};
 pub(crate) use list::{Insert, Order as SnapshotOrder, Registry};
 pub use metadata::Metadata;
 pub(crate) use record::{Budget, Nth, Record, Wishes};

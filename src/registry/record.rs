@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use once_cell::race::OnceBox;
 
-use super::{Home, Metadata};
+use super::{Home, Metadata, Setting};
 use crate::clock::{self, Coarse};
 use crate::key::{Identity, Key};
 use crate::listener::{Kind, Storage};
@@ -217,9 +217,25 @@ impl Record {
 
     fn switch_off(&self, until: u64) {
         let more = self.more();
-        let _switch = more.switch.lock();
-        more.off_until.fetch_max(until, Ordering::AcqRel);
-        self.state.fetch_or(OFF, Ordering::AcqRel);
+        let before = self.calls_in_words();
+        {
+            let _switch = more.switch.lock();
+            more.off_until.fetch_max(until, Ordering::AcqRel);
+            self.state.fetch_or(OFF, Ordering::AcqRel);
+        }
+        self.tell_of_calls(before);
+    }
+
+    /// Whether it is called, in words.
+    fn calls_in_words(&self) -> String {
+        self.off()
+            .map_or_else(|| "enabled".to_owned(), |off| off.to_string())
+    }
+
+    fn tell_of_calls(&self, before: String) {
+        let after = self.calls_in_words();
+        self.home
+            .changed(Some(self.identity()), Setting::Calls, before, after);
     }
 
     /// Calls it again. True if it was off.
@@ -228,9 +244,13 @@ impl Record {
             return false;
         }
         let more = self.more();
-        let _switch = more.switch.lock();
-        more.off_until.store(0, Ordering::Release);
-        self.state.fetch_and(!OFF, Ordering::AcqRel);
+        let before = self.calls_in_words();
+        {
+            let _switch = more.switch.lock();
+            more.off_until.store(0, Ordering::Release);
+            self.state.fetch_and(!OFF, Ordering::AcqRel);
+        }
+        self.tell_of_calls(before);
         true
     }
 

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::layer::{Layers, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
+use crate::registry::Changed;
 use crate::sync::Handle;
 
 /// Options of a [`Signal`]. Each has a default and a limit; what makes no sense is refused by name in [`build`](Self::build).
@@ -135,6 +136,13 @@ impl<E: Event> SignalBuilder<E> {
     /// ```
     pub fn on_failure(mut self, callback: impl Fn(&ReportEntry) + Send + Sync + 'static) -> Self {
         self.options.on_failure.push(Arc::new(callback));
+        self
+    }
+
+    /// Adds a callback for whatever is changed at run time: listeners switched on and off, settings of their layers, a rollout, lanes. All callbacks are called, in order, by whoever makes
+    /// the change, when it is made. Default: none; each change is logged at `info` in any case. See [`Changed`].
+    pub fn on_change(mut self, callback: impl Fn(&Changed) + Send + Sync + 'static) -> Self {
+        self.options.on_change.push(Arc::new(callback));
         self
     }
 

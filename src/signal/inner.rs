@@ -39,6 +39,7 @@ impl<E: Event> Inner<E> {
             Order::Lifo => SnapshotOrder::NewestFirst,
         };
         let registry = Registry::new(name, order);
+        registry.home().set_observers(options.on_change.clone());
         Arc::new(Self {
             buffer: Buffer::new(
                 options.buffer,
