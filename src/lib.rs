@@ -42,6 +42,7 @@ mod dispatch;
 mod error;
 mod event;
 mod key;
+mod keyed;
 pub mod layer;
 mod listener;
 mod outcome;

@@ -6,7 +6,7 @@ use super::{DropReason, EnqueueError, Overflow};
 use crate::sync::{Mutex, Semaphore};
 
 /// A bounded first-in first-out queue that knows how many workers drain it.
-pub(crate) struct Buffer<E> {
+pub(crate) struct Queue<E> {
     state: Mutex<State<E>>,
     /// One permit for each free place; its queue is the queue of those who wait for room.
     room: Semaphore,
@@ -29,7 +29,7 @@ pub(crate) struct Pushed<E> {
     pub(crate) start_drain: bool,
 }
 
-impl<E> Buffer<E> {
+impl<E> Queue<E> {
     pub(crate) fn new(capacity: usize, overflow: Overflow, most_drains: usize) -> Self {
         Self {
             state: Mutex::new(State {

@@ -44,6 +44,7 @@ struct Kept {
     version: u64,
     marked: bool,
     inside: bool,
+    turn: u64,
     depth: usize,
     outer: KeptOuter,
 }
@@ -92,6 +93,7 @@ impl Kept {
             version: frame.version,
             marked: frame.marked,
             inside: frame.inside,
+            turn: frame.turn,
             depth: frame.depth,
             outer: match frame.outer {
                 Outer::Nothing => KeptOuter::Nothing,
@@ -111,6 +113,7 @@ impl Kept {
                 version: self.version,
                 marked: self.marked,
                 inside: self.inside,
+                turn: self.turn,
                 depth: self.depth,
                 outer,
             });

@@ -31,6 +31,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) marked: bool,
     /// Its emission is counted as inside the signal.
     pub(crate) inside: bool,
+    /// The key whose turn the emission has, or waits for, as bits; zero if there is none.
+    pub(crate) turn: u64,
     /// 1 for a call of an emission that no listener made.
     pub(crate) depth: usize,
     pub(crate) outer: Outer<'a>,
@@ -50,6 +52,7 @@ pub(crate) struct Link {
     signal: u64,
     name: Arc<str>,
     lease: Option<Arc<Lease>>,
+    turn: u64,
     depth: usize,
     outer: Option<Arc<Link>>,
 }
@@ -73,6 +76,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) version: u64,
     pub(crate) marked: bool,
     pub(crate) inside: bool,
+    pub(crate) turn: u64,
 }
 
 impl<'a> Outer<'a> {
@@ -109,6 +113,7 @@ impl<'a> Outer<'a> {
                     version: frame.version,
                     marked: frame.marked,
                     inside: frame.inside,
+                    turn: frame.turn,
                 })
             }
             Self::Link(link) => {
@@ -120,6 +125,7 @@ impl<'a> Outer<'a> {
                     version: 0,
                     marked: true,
                     inside: true,
+                    turn: link.turn,
                 })
             }
         })
@@ -135,6 +141,7 @@ impl<'a> Outer<'a> {
                 signal: frame.calls.signal(),
                 name: Arc::clone(frame.calls.name()),
                 lease: frame.lease.cloned(),
+                turn: frame.turn,
                 depth: frame.depth,
                 outer: frame.outer.to_link(),
             })),
@@ -167,6 +174,7 @@ mod tests {
                 version: 0,
                 marked: false,
                 inside: false,
+                turn: 0,
                 depth,
                 outer,
             }

@@ -8,10 +8,12 @@ mod cause;
 mod current;
 mod frame;
 mod lease;
+mod turn;
 mod without_permit;
 
 pub(crate) use cause::{because_of, cause};
 pub(crate) use current::{PlaceCell, within};
 pub(crate) use frame::{Calls, Frame, Link, Outer, count_within, is_within};
 pub(crate) use lease::{Lease, Loan, lacks_permit, take_permit};
+pub(crate) use turn::{has_turn, in_turn};
 pub use without_permit::{WithoutPermit, without_permit};

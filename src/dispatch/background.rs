@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease, Outer};
-use crate::listener::{Keeper, Rest};
+use crate::event::Delivery;
+use crate::listener::{Keeper, NextTurn, Rest};
 use crate::outcome::{Cancellation, Cause, Counts, Flow, Skip, Verdict, catch};
 use crate::pool::Acquire;
 use crate::registry::Listed;
@@ -90,6 +91,11 @@ impl Keeper for Keep {
             return Err(Skip::Removed);
         }
         record.off().map_or_else(|| Ok(Box::new(mark) as _), Err)
+    }
+
+    fn turn(&self, delivery: &Delivery) -> Option<NextTurn> {
+        let core = self.core.upgrade()?;
+        core.keyed.as_ref()?.turn_of(delivery.any_event())
     }
 
     fn tell_late(&self, verdict: Verdict, began: Instant) {
@@ -236,6 +242,7 @@ fn frame<'a>(mark: &'a Mark, lease: Option<&'a Arc<Lease>>) -> Frame<'a> {
         version: 0,
         marked: true,
         inside: true,
+        turn: 0,
         depth: 1,
         outer: Outer::Nothing,
     }

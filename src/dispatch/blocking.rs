@@ -9,7 +9,7 @@ use super::running::Occupancy;
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Link, Outer};
-use crate::event::Event;
+use crate::event::{Event, Held};
 use crate::listener::Blocked;
 use crate::outcome::{Cancellation, Cause, Rejection, Skip, Verdict, catch};
 use crate::registry::Entry;
@@ -21,7 +21,7 @@ pub(super) fn start<E: Event>(
     listener: &Blocked<E>,
     event: E,
     outer: Option<Arc<Link>>,
-    occupancy: Occupancy<E>,
+    (occupancy, share, turn): (Occupancy<E>, Option<Held>, u64),
 ) -> Result<impl Future<Output = Verdict> + Send + use<E>, Cause> {
     let handle = core.options.handle();
     let handle = handle.ok_or(Cause::Rejected(Rejection::NoRuntime))?;
@@ -33,15 +33,15 @@ pub(super) fn start<E: Event>(
     let (listener, on_thread) = (Arc::clone(listener), Arc::clone(&call));
     // Shutdown waits for the thread, also when the emission has ended.
     let pass = Pass::of_begun(core);
-    let turn = Turn {
+    let claim = Claim {
         entry: Arc::clone(&occupancy.entry),
         begun: false,
     };
     let thread = handle.spawn_blocking(move || {
         // In this order: mark and permit are back before shutdown sees the thread gone.
-        let (_pass, occupancy) = (pass, occupancy);
+        let (_pass, _share, occupancy) = (pass, share, occupancy);
         let record = occupancy.entry.record();
-        if !turn.claim() {
+        if !claim.take() {
             let spent = Verdict::not(Cause::Skipped(Skip::Spent));
             return on_thread.finish(spent, clock::now());
         }
@@ -54,6 +54,7 @@ pub(super) fn start<E: Event>(
             version: 0,
             marked: true,
             inside: true,
+            turn,
             depth: outer.depth() + 1,
             outer,
         };
@@ -66,19 +67,19 @@ pub(super) fn start<E: Event>(
 }
 
 /// A call that has not begun. Dropping it, because it was taken back from the queue or its budget was spent, says that it never did.
-struct Turn<E> {
+struct Claim<E> {
     entry: Arc<dyn Entry<E>>,
     begun: bool,
 }
 
-impl<E> Turn<E> {
-    fn claim(mut self) -> bool {
+impl<E> Claim<E> {
+    fn take(mut self) -> bool {
         self.begun = self.entry.record().claim();
         self.begun
     }
 }
 
-impl<E> Drop for Turn<E> {
+impl<E> Drop for Claim<E> {
     fn drop(&mut self) {
         if !self.begun {
             self.entry.record().not_called();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::options::{DeadEvent, DeadEvents, Dispatch, Options, Timing};
 use super::stats::{Counters, Stats};
+use super::turn::AnyKeyed;
 use super::voice::Voice;
 use super::watch::Alarm;
 use crate::clock::{self, Instant};
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) in_tasks: bool,
     pub(crate) event_type: &'static str,
     pub(crate) options: Options,
+    /// Whose turn it is, if events run in the order of their keys.
+    pub(crate) keyed: Option<Arc<dyn AnyKeyed>>,
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
     /// A permit for each call that may go on in the background.
@@ -52,6 +55,7 @@ impl Core {
             background: Arc::new(Semaphore::new(options.max_background)),
             event_type,
             options,
+            keyed: None,
             gate: Gate::default(),
             counters: Counters::default(),
             drained: Alarm::default(),

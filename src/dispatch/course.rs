@@ -12,22 +12,26 @@ use super::options::{Dispatch, OnError};
 use super::running::{Finished, Parked, Place, is_blocking};
 use super::start::{Start, called_instead, why_skipped};
 use super::tasks::{Shared, Tasks};
+use super::turn::Its;
 use super::watch::{Ended, Watch};
+use crate::buffer::Keyed;
 use crate::clock;
-use crate::context::{Frame, Link, Loan, Outer};
+use crate::context::{Frame, Link, Loan, Outer, has_turn};
 use crate::event::Event;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
-use crate::registry::{Entry, Nth};
+use crate::registry::{Deliveries, Entry, Nth};
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
-/// permit, and the pass.
+/// permit, the turn, and the pass.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct More<'a, E: Event> {
     active: Active<E>,
     pub(super) permit: Option<Permit>,
     acquire: Option<Acquire>,
     pub(super) loan: Option<Loan>,
+    /// The emission's turn, where events run in the order of their keys.
+    pub(super) turn: Its<E>,
     /// A place that no call has suspended in yet.
     spare: Option<Parked<E>>,
     /// The listener of `next`, whose filter has said yes, while it waits for a permit.
@@ -52,6 +56,7 @@ impl<E: Event> Default for More<'_, E> {
             permit: None,
             acquire: None,
             loan: None,
+            turn: Its::None,
             spare: None,
             checked: None,
             outer: None,
@@ -66,6 +71,12 @@ impl<E: Event> Default for More<'_, E> {
 }
 
 impl<E: Event> More<'_, E> {
+    /// The emission has its first permit from elsewhere.
+    pub(super) fn admit(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+        self.admitted = true;
+    }
+
     /// A new poll of the emission begins, or goes on behind a pass.
     pub(super) fn rewind(&mut self, probe: bool) {
         self.probe = probe;
@@ -87,7 +98,8 @@ impl<E: Event> State<'_, E> {
         }
         let limit = core.options.recursion_limit;
         if outer.depth() >= limit {
-            let mut path: Vec<&str> = outer.chain().map(|call| &**call.name).collect();
+            let calls = outer.chain().filter(|call| call.signal != 0);
+            let mut path: Vec<&str> = calls.map(|call| &**call.name).collect();
             path.reverse();
             path.push(&core.name);
             let path = path.join(" -> ");
@@ -100,7 +112,35 @@ impl<E: Event> State<'_, E> {
         }
         if let Some(ended) = more.watch.ended(core) {
             self.pass_over_rest(&ended.cause());
+        } else if let Some(keyed) = &core.keyed {
+            let keyed = keyed.as_any().downcast_ref();
+            self.ask_for_turn(outer, keyed.expect("it is of the signal's own type"));
         }
+    }
+
+    /// Stands in the line of the event's key, unless the emission has its turn already.
+    fn ask_for_turn(&mut self, outer: Outer<'_>, keyed: &Keyed<E>) {
+        if self.more().turn.key().is_some() {
+            return;
+        }
+        let key = match catch(|| keyed.key_of(self.payload.borrow())) {
+            Ok(key) => key,
+            Err(message) => return self.pass_over_rest(&Cause::Panicked(message)),
+        };
+        if has_turn(outer, key.bits()) {
+            return self.reject(&Rejection::WouldDeadlock);
+        }
+        self.more().turn = Its::Waits(keyed.lines().turn(key));
+    }
+
+    /// Ready when it is the emission's turn.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(turn) = ready!(self.more().turn.poll(cx)) {
+            if self.snapshot().deliveries != Deliveries::None {
+                self.payload.envelope_mut().turn = Some(turn);
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Starts what may start and drives what is active, until all is done or nothing moves.
@@ -111,7 +151,8 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let snapshot = Arc::clone(self.snapshot());
-        loop {
+        // Whoever waits for its turn has called nobody.
+        while self.next == snapshot.entries.len() || self.poll_turn(cx).is_ready() {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
                     self.skip_rest();
@@ -204,7 +245,7 @@ impl<E: Event> State<'_, E> {
                 let index = self.next;
                 self.next += 1;
                 if self.core.in_tasks {
-                    self.spawn(index, entry);
+                    self.spawn(index, entry, base);
                 } else {
                     self.start_here(own, index, entry, base, cx);
                 }
@@ -231,6 +272,7 @@ impl<E: Event> State<'_, E> {
             payload: &mut self.payload,
             last,
             permit: &mut more.permit,
+            turn: more.turn.share(),
             timed_from: None,
         };
         let since = more.probe.then(clock::now);
@@ -256,7 +298,7 @@ impl<E: Event> State<'_, E> {
         }
     }
 
-    fn spawn(&mut self, index: usize, entry: &Arc<dyn Entry<E>>) {
+    fn spawn(&mut self, index: usize, entry: &Arc<dyn Entry<E>>, base: &Frame<'_>) {
         let core = self.core;
         let owned = entry.kind().owns();
         let left = self.snapshot().entries.len() - self.next;
@@ -267,12 +309,15 @@ impl<E: Event> State<'_, E> {
         let registry = self.registry.expect("nothing runs without a signal");
         let more = self.more();
         let outer = &mut more.outer;
+        let turn = more.turn.share();
         let tasks = more.active.tasks(|| {
             let handle = core.options.handle()?;
             let shared = Shared {
                 core: Arc::clone(core),
                 registry: Arc::clone(registry),
                 outer: outer.take(),
+                turn,
+                turn_of: base.turn,
             };
             Some(Tasks::new(handle, shared, left + 1))
         });

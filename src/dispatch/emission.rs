@@ -15,13 +15,17 @@ use super::core::LONG;
 use super::course::More;
 use super::options::Timing;
 use super::running::Place;
+use super::turn::Its;
 use super::watch::Ended;
 use super::{Core, Pass};
+use crate::buffer::Queued;
 use crate::clock::{self, Coarse};
 use crate::context::{Calls, Frame, Outer, cause, within};
 use crate::event::{Envelope, Event};
+use crate::keyed::{Fingerprint, Turn};
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Report, Tally};
+use crate::pool::Permit;
 use crate::registry::{Deliveries, Held, Registry, Snapshot};
 use crate::sync::Ordering;
 use crate::sync::shard::{self, Seat};
@@ -137,6 +141,14 @@ impl<'a, E: Event> Emission<'a, E> {
     pub(crate) fn in_task(mut self, pass: Pass) -> Self {
         self.state.if_dropped = Cancellation::RuntimeEnded;
         self.state.more().pass = Some(pass);
+        self
+    }
+
+    /// One whose turn it is, and that has its first permit.
+    pub(crate) fn in_turn(mut self, turn: Turn<Queued<E>>, permit: Permit) -> Self {
+        let more = self.state.more();
+        more.turn = Its::Waits(turn);
+        more.admit(permit);
         self
     }
 
@@ -331,6 +343,7 @@ impl<'a, E: Event> State<'a, E> {
                 version,
                 marked: false,
                 inside: self.is_inside(),
+                turn: self.turn(),
                 depth: outer.depth() + 1,
                 outer,
             };
@@ -342,6 +355,7 @@ impl<'a, E: Event> State<'a, E> {
             }
             self.more().permit = None;
             self.count();
+            self.more().turn = Its::None;
             self.phase = Phase::Returning;
         }
         assert!(
@@ -376,6 +390,12 @@ impl<'a, E: Event> State<'a, E> {
     pub(super) fn snapshot(&self) -> &Arc<Snapshot<E>> {
         let snapshot = self.list.snapshot();
         snapshot.expect("nothing runs without a signal")
+    }
+
+    /// The key whose turn this is, as a frame has it.
+    fn turn(&self) -> u64 {
+        let turn = self.more.as_ref().and_then(|more| more.turn.key());
+        turn.map_or(0, Fingerprint::bits)
     }
 
     fn is_inside(&self) -> bool {

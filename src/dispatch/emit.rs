@@ -12,8 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::emission::List;
 use super::{Core, Emission, Pass};
+use crate::buffer::Queued;
 use crate::event::{Delivery, Event, Headers};
+use crate::keyed::Turn;
 use crate::outcome::Report;
+use crate::pool::Permit;
 use crate::registry::{Registry, Snapshot};
 
 pin_project! {
@@ -148,6 +151,8 @@ pub(crate) struct Detached<E: Event> {
     registry: Arc<Registry<E>>,
     /// Taken by the first poll.
     parts: Option<(Arc<Snapshot<E>>, E, Pass)>,
+    /// The turn of the event's key, and a permit, if it has them already.
+    turn: Option<(Turn<Queued<E>>, Permit)>,
 }
 
 impl<E: Event> Detached<E> {
@@ -156,12 +161,23 @@ impl<E: Event> Detached<E> {
             core: Arc::clone(core),
             registry: Arc::clone(registry),
             parts: Some((registry.snapshot(), event, pass)),
+            turn: None,
         }
+    }
+
+    pub(crate) fn in_turn(mut self, turn: Turn<Queued<E>>, permit: Permit) -> Self {
+        self.turn = Some((turn, permit));
+        self
     }
 
     pub(crate) async fn run(mut self) -> Report {
         let parts = self.parts.take().expect("it runs once");
-        let mut emission = pin!(self.emission(parts));
+        let turn = self.turn.take();
+        let emission = self.emission(parts);
+        let mut emission = pin!(match turn {
+            Some((turn, permit)) => emission.in_turn(turn, permit),
+            None => emission,
+        });
         poll_fn(|cx| emission.as_mut().poll(cx)).await
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Emission`] is the state machine behind [`Emit`]: it starts listeners in the order of its snapshot, drives those that suspend, keeps stages apart,
 //! and makes the report. The modes differ only in where a call runs (in the emitter's task or in one of its own) and in what must have finished
-//! before the next one starts. A mode that orders by key will stand beside them in `Dispatch` and in `Emission::must_wait`.
+//! before the next one starts. Where events run in the order of their keys, an emission waits for its turn before all that: `turn.rs`.
 //!
 //! # Failures
 //!
@@ -24,6 +24,7 @@ mod running;
 mod start;
 mod stats;
 mod tasks;
+mod turn;
 mod voice;
 mod watch;
 
@@ -36,3 +37,4 @@ pub(crate) use gate::Pass;
 pub(crate) use options::Options;
 pub use options::{DeadEvent, DeadEvents, Dispatch, OnError, Order, Timing};
 pub use stats::Stats;
+pub(crate) use turn::AnyKeyed;

@@ -134,6 +134,9 @@ impl<'a> DeadEvent<'a> {
     }
 }
 
+/// How many keys run at once if nothing is said.
+const DEFAULT_LANES: usize = 64;
+
 /// Told of every listener that did not succeed.
 pub(crate) type OnFailure = Arc<dyn Fn(&ReportEntry) + Send + Sync>;
 
@@ -145,6 +148,8 @@ pub(crate) struct Options {
     pub(crate) on_error: OnError,
     pub(crate) timing: Timing,
     pub(crate) pool: Option<Pool>,
+    /// The permits of the pool are the lanes of the keys.
+    pub(crate) own_lanes: bool,
     pub(crate) buffer: usize,
     pub(crate) overflow: Overflow,
     pub(crate) enqueue_concurrency: usize,
@@ -168,6 +173,7 @@ impl Default for Options {
             on_error: OnError::Continue,
             timing: Timing::Auto,
             pool: None,
+            own_lanes: false,
             buffer: 1_024,
             overflow: Overflow::Wait,
             enqueue_concurrency: 1,
@@ -186,6 +192,57 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Makes the lanes of a signal whose events run in the order of their keys, and refuses what cannot be had beside it.
+    pub(crate) fn use_lanes(
+        &mut self,
+        keyed: bool,
+        lanes: Option<usize>,
+    ) -> Result<(), OptionError> {
+        let refuse = |option, value: &dyn fmt::Display, expected| {
+            Err(OptionError::new(option, value, expected))
+        };
+        match (keyed, lanes) {
+            (false, None) => return Ok(()),
+            (false, Some(lanes)) => {
+                return refuse(
+                    "lanes",
+                    &lanes,
+                    "it takes `keyed_by` beside it, which says what the key of an event is",
+                );
+            }
+            (true, Some(lanes)) if self.pool.is_some() => {
+                return refuse(
+                    "lanes",
+                    &format!("{lanes} with a pool"),
+                    "the permits of the signal's pool, its own or that of its bus, are its lanes: leave `lanes` out",
+                );
+            }
+            (true, _) => {}
+        }
+        if self.overflow == Overflow::DropOldest {
+            return refuse(
+                "overflow",
+                &"DropOldest with `keyed_by`",
+                "it takes `Wait`, `Reject` or `DropNewest`: an event that has its place in the order keeps it",
+            );
+        }
+        if self.enqueue_concurrency != 1 {
+            return refuse(
+                "enqueue_concurrency",
+                &format!("{} with `keyed_by`", self.enqueue_concurrency),
+                "`lanes` says how many keys run at once",
+            );
+        }
+        if self.pool.is_none() {
+            let lanes = lanes.unwrap_or(DEFAULT_LANES);
+            check_count("lanes", lanes, 1 << 16, "it takes 1 to 65,536 lanes")?;
+            self.dispatch.get_or_insert(Dispatch::Concurrent);
+            self.pool = Some(Pool::builder(lanes).try_build()?);
+            self.own_lanes = true;
+        }
+        Ok(())
+    }
+
     /// The mode in effect: what was asked for, or the default with or without a pool.
     pub(crate) fn mode(&self) -> Dispatch {
         self.dispatch.unwrap_or(match self.pool {

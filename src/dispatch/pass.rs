@@ -53,6 +53,7 @@ impl<E: Event> State<'_, E> {
                 version,
                 marked: false,
                 inside: false,
+                turn: 0,
                 depth: outer.depth() + 1,
                 outer,
             };

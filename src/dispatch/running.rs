@@ -153,6 +153,7 @@ pub(super) fn frame<'a>(
         version: base.version,
         marked: false,
         inside: base.inside,
+        turn: base.turn,
         depth: base.depth,
         outer: base.outer,
     }
@@ -223,6 +224,7 @@ impl<E> Place<E> {
                 version: 0,
                 marked: true,
                 inside: true,
+                turn: 0,
                 depth: outer.depth() + 1,
                 outer,
             };

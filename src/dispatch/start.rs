@@ -9,7 +9,7 @@ use super::running::{Finished, Occupancy, Running, Whose, end_panicked, frame, p
 use super::{Core, blocking};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease};
-use crate::event::Event;
+use crate::event::{Event, Held};
 use crate::listener::{Blocked, Call, Payload, Slot, Step};
 use crate::outcome::{Cause, Skip, catch};
 use crate::pool::Permit;
@@ -31,6 +31,8 @@ pub(super) struct Start<'a, E: Event> {
     pub(super) last: bool,
     /// The permit for the call. Put back if the call finishes at once.
     pub(super) permit: &'a mut Option<Permit>,
+    /// A share of the emission's turn, for a thread that nobody can stop.
+    pub(super) turn: Option<Held>,
     pub(super) timed_from: Option<Instant>,
 }
 
@@ -126,7 +128,14 @@ impl<E: Event> Start<'_, E> {
             Err(message) => return not_done(Cause::Panicked(message)),
         };
         let outer = base.outer.to_link();
-        let thread = match blocking::start(self.core, listener, event, outer, occupancy) {
+        let turn = self.turn.clone();
+        let thread = match blocking::start(
+            self.core,
+            listener,
+            event,
+            outer,
+            (occupancy, turn, base.turn),
+        ) {
             Ok(thread) => thread,
             Err(cause) => {
                 return Started::Finished(Finished::not_called(self.index, entry, cause));

@@ -13,7 +13,7 @@ use super::running::{Finished, Place};
 use super::start::Start;
 use crate::clock;
 use crate::context::{Frame, Link, Outer};
-use crate::event::Event;
+use crate::event::{Event, Held};
 use crate::listener::{Payload, Step};
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::{Acquire, Permit};
@@ -42,6 +42,10 @@ pub(super) struct Shared<E> {
     pub(super) registry: Arc<Registry<E>>,
     /// What the emission was made in.
     pub(super) outer: Option<Arc<Link>>,
+    /// A share of the emission's turn: a task that is aborted may be in the middle of a poll.
+    pub(super) turn: Option<Held>,
+    /// The key of that turn, as a frame has it.
+    pub(super) turn_of: u64,
 }
 
 pin_project! {
@@ -89,6 +93,7 @@ impl<E: Event> Future for Errand<E> {
             version: version.number,
             marked: false,
             inside: true,
+            turn: this.shared.turn_of,
             depth: outer.depth() + 1,
             outer,
         };
@@ -103,6 +108,7 @@ impl<E: Event> Future for Errand<E> {
                 payload: this.payload,
                 last: true,
                 permit: this.permit,
+                turn: this.shared.turn.clone(),
                 timed_from: Some(clock::now()),
             };
             let finished = this.place.start(start, &base, cx);

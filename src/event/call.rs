@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Envelope;
+use super::{Envelope, Held, Turning};
 use crate::key::Identity;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
@@ -17,6 +17,8 @@ pub(crate) struct Call {
     pub(crate) listener: Arc<Identity>,
     /// The token of the first attempt, once somebody has asked for it.
     pub(super) token: OnceLock<CancellationToken>,
+    /// The turn of the event's key that this call has, if its listener has an order of its own.
+    turn: OnceLock<Turning>,
     /// How often the event was taken back from the dead letters for this listener.
     pub(super) redrives: u32,
     /// How many attempts there have been, if there was more than one.
@@ -43,6 +45,7 @@ impl Call {
             envelope,
             listener,
             token: OnceLock::new(),
+            turn: OnceLock::new(),
             redrives: 0,
             attempts: AtomicU32::new(1),
             stop: AtomicBool::new(false),
@@ -60,6 +63,7 @@ impl Call {
             envelope: Arc::clone(&self.envelope),
             listener: Arc::clone(&self.listener),
             token: OnceLock::new(),
+            turn: OnceLock::new(),
             redrives: self.redrives + 1,
             attempts: AtomicU32::new(1),
             stop: AtomicBool::new(false),
@@ -67,6 +71,16 @@ impl Call {
             in_background: AtomicBool::new(true),
             letter_taken: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn set_turn(&self, turn: Turning) {
+        let _ = self.turn.set(turn);
+    }
+
+    /// Shares of the turns that the call is made in, of its emission and its own, for what goes on when the call does not.
+    pub(crate) fn shares_of_turns(&self) -> [Option<Held>; 2] {
+        let own = self.turn.get().and_then(Turning::share);
+        [self.envelope.turn.as_ref().and_then(Turning::share), own]
     }
 
     /// The listener's own word that nobody after it is to be called. The attempts of a call are made one after another, in one task at a time: these are no more than

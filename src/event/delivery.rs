@@ -105,6 +105,11 @@ impl Delivery {
         Arc::clone(&self.call.event).downcast().ok()
     }
 
+    /// The event, of whatever type.
+    pub(crate) fn any_event(&self) -> &(dyn Any + Send + Sync) {
+        &*self.call.event
+    }
+
     /// The event type's name, as `std::any::type_name` writes it. See [`Delivery`](crate::Delivery).
     pub fn event_type(&self) -> &'static str {
         self.call.event_type

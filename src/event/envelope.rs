@@ -1,10 +1,36 @@
 //! What the deliveries of one emission share.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, Weak};
 
 use super::{Delivery, Headers};
 use crate::clock::Instant;
 use crate::sync::unique_id;
+
+/// The turn of a key that an emission has.
+#[derive(Clone, Debug)]
+pub(crate) struct Turning {
+    /// The key, as bits.
+    key: u64,
+    turn: Weak<dyn Any + Send + Sync>,
+}
+
+impl Turning {
+    pub(crate) fn new(key: u64, turn: &Held) -> Self {
+        Self {
+            key,
+            turn: Arc::downgrade(turn),
+        }
+    }
+
+    /// A share of the turn, unless it has ended.
+    pub(crate) fn share(&self) -> Option<Held> {
+        self.turn.upgrade()
+    }
+}
+
+/// Something that is held for as long as anybody has a share of it: the turn of a key.
+pub(crate) type Held = Arc<dyn Any + Send + Sync>;
 
 /// What the deliveries of one emission share, beside the event. There is none for an emission that no listener takes a delivery of.
 #[derive(Clone, Debug)]
@@ -18,6 +44,8 @@ pub(crate) struct Envelope {
     pub(crate) emitted: Option<Instant>,
     /// When the emission ends, whatever is done by then.
     pub(crate) deadline: Option<Instant>,
+    /// The turn of the event's key, where events run in the order of their keys. Weak: a dead letter that is kept does not keep the turn.
+    pub(crate) turn: Option<Turning>,
 }
 
 impl Default for Envelope {
@@ -29,11 +57,18 @@ impl Default for Envelope {
             causation: None,
             emitted: None,
             deadline: None,
+            turn: None,
         }
     }
 }
 
 impl Envelope {
+    /// A share of the turn, for what goes on when the emission does not.
+    pub(crate) fn share_of_turn(&self) -> Option<(u64, Held)> {
+        let turning = self.turn.as_ref()?;
+        Some((turning.key, turning.share()?))
+    }
+
     /// That the event was emitted because of another.
     pub(crate) fn caused_by(&mut self, cause: &Self) {
         let id: Arc<str> = cause.id.to_string().into();

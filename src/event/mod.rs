@@ -8,7 +8,7 @@ mod traceparent;
 
 pub(crate) use call::Call;
 pub use delivery::Delivery;
-pub(crate) use envelope::Envelope;
+pub(crate) use envelope::{Envelope, Held, Turning};
 pub use headers::Headers;
 pub use traceparent::{TraceParent, TraceParentError};
 

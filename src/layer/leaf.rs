@@ -146,15 +146,16 @@ impl<Fut: Future<Output: IntoOutcome>> Future for LeafFuture<Fut> {
 }
 
 /// Runs one attempt on a blocking thread. The listener counts as running, and keeps its permit, until the thread returns, also if the attempt is given up before; what came of it is told then.
-pub(crate) fn on_thread<W>(keeper: &Arc<dyn Keeper>, work: W) -> OnThread
+pub(crate) fn on_thread<W>(keeper: &Arc<dyn Keeper>, delivery: &Delivery, work: W) -> OnThread
 where
     W: FnOnce() -> Verdict + Send + 'static,
 {
     let wait = Arc::new(Mutex::new(Wait::Awaited));
     let thread = keeper.runtime().map(|runtime| {
         let (hold, keeper, wait) = (keeper.hold(), Arc::clone(keeper), Arc::clone(&wait));
+        let shares = delivery.call().shares_of_turns();
         runtime.spawn_blocking(move || {
-            let _hold = hold;
+            let (_hold, _shares) = (hold, shares);
             let began = clock::now();
             let verdict =
                 catch(work).unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));

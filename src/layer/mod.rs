@@ -8,6 +8,7 @@
 //! | metrics | | for a layer that measures |
 //! | dead letter | [`DeadLetter`] | hands what has failed for good to a listener, a signal or a store |
 //! | deadline | [`Deadline`] | ends the call, with all its attempts, after a time |
+//! | keyed | | the order of keys: [`keyed_by`](crate::ListenBuilder::keyed_by) |
 //! | dedup | [`Dedup`] | skips an event whose key was seen already |
 //! | retry | [`Retry`] | another attempt after a failure |
 //! | rate limit | [`RateLimit`] | so many attempts in so much time |
@@ -83,6 +84,7 @@ pub use deadline::{Deadline, DeadlineFuture, DeadlineService};
 pub use decision::{Decision, Directed};
 pub use dedup::{Dedup, DedupFuture, DedupHandle, DedupService, InFlight};
 pub use fault::{Fault, FaultFuture, FaultService, Injected, InjectedFault};
+pub(crate) use keyed::{Keyed, Lanes};
 pub(crate) use leaf::{Attempt, event_of, leaf, on_thread, shared_event_of};
 pub(crate) use methods::layer_methods;
 pub use policy::{Failure, FailurePolicy};

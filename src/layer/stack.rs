@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::keyed::OnLane;
 use super::station::{Station, WayBack};
 use super::{
     BoxListener, CatchPanic, CircuitBreaker, Concurrency, DeadLetter, Deadline, Dedup,
-    FailurePolicy, Fault, RateLimit, Retry, Timeout, Trace,
+    FailurePolicy, Fault, Keyed, RateLimit, Retry, Timeout, Trace,
 };
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
@@ -30,6 +31,8 @@ pub enum Place {
     DeadLetter,
     /// The time of all attempts.
     Deadline,
+    /// The turn of the event's key, before dedup, so that a duplicate finds out what came of the first.
+    Keyed,
     /// Once a call, before its first attempt.
     Dedup,
     /// Outside of it is once a call; inside, once an attempt.
@@ -50,11 +53,12 @@ pub enum Place {
 
 impl Place {
     /// All places, outermost first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Trace,
         Self::Metrics,
         Self::DeadLetter,
         Self::Deadline,
+        Self::Keyed,
         Self::Dedup,
         Self::Retry,
         Self::RateLimit,
@@ -73,6 +77,7 @@ impl fmt::Display for Place {
             Self::Metrics => "metrics",
             Self::DeadLetter => "dead letter",
             Self::Deadline => "deadline",
+            Self::Keyed => "keyed",
             Self::Dedup => "dedup",
             Self::Retry => "retry",
             Self::RateLimit => "rate limit",
@@ -95,6 +100,8 @@ pub(crate) struct Slots {
     pub(crate) trace: Option<Trace>,
     pub(crate) dead_letter: Option<DeadLetter>,
     pub(crate) deadline: Option<Deadline>,
+    pub(crate) keyed: Option<Keyed>,
+    pub(crate) lanes: Option<usize>,
     pub(crate) dedup: Option<Dedup>,
     pub(crate) retry: Option<Retry>,
     pub(crate) rate_limit: Option<RateLimit>,
@@ -139,6 +146,7 @@ impl Layers {
             Place::Trace => slots.trace = None,
             Place::DeadLetter => slots.dead_letter = None,
             Place::Deadline => slots.deadline = None,
+            Place::Keyed => (slots.keyed, slots.lanes) = (None, None),
             Place::Dedup => slots.dedup = None,
             Place::Retry => slots.retry = None,
             Place::RateLimit => slots.rate_limit = None,
@@ -189,6 +197,14 @@ impl Layers {
     /// What makes no sense, by itself.
     pub(crate) fn check(&self) -> Result<(), OptionError> {
         let Some(slots) = &self.0 else { return Ok(()) };
+        if let (None, Some(lanes)) = (&slots.keyed, slots.lanes) {
+            return Err(OptionError::new(
+                "lanes",
+                lanes,
+                "it takes `keyed_by` beside it, which says what the key of an event is",
+            ));
+        }
+        slots.keyed().map_or(Ok(()), |keyed| keyed.check())?;
         slots.dedup.as_ref().map_or(Ok(()), Dedup::check)?;
         let (rate, breaker) = (&slots.rate_limit, &slots.circuit_breaker);
         rate.as_ref().map_or(Ok(()), RateLimit::check)?;
@@ -248,6 +264,15 @@ impl Layers {
 }
 
 impl Slots {
+    /// The order of keys, with its lanes.
+    fn keyed(&self) -> Option<Keyed> {
+        let keyed = self.keyed.clone()?;
+        Some(match self.lanes {
+            Some(lanes) => keyed.with_lanes(lanes),
+            None => keyed,
+        })
+    }
+
     /// The layers around a listener, from the innermost out.
     fn service<S>(&self, listener: S, back: &Arc<OnceLock<WayBack>>) -> BoxListener
     where
@@ -285,8 +310,14 @@ impl Slots {
                 put(letter.as_ref(), inner)
             }
             Place::Deadline => put(self.deadline.as_ref(), inner),
+            Place::Keyed => put(self.keyed().map(|keyed| keyed.turns()).as_ref(), inner),
             Place::Dedup => put(self.dedup.as_ref(), inner),
             Place::Retry => {
+                // A lane is taken an attempt: none is held while the retry sleeps.
+                let inner = put(
+                    self.keyed().map(|keyed| OnLane(keyed.lanes())).as_ref(),
+                    inner,
+                );
                 let retry = self.retry.clone().map(|retry| retry.under(&self.policy));
                 put(retry.as_ref(), inner)
             }
@@ -320,6 +351,7 @@ impl Slots {
                 Place::Trace => self.trace.map(|trace| trace.level().to_string()),
                 Place::DeadLetter => self.dead_letter.as_ref().map(ToString::to_string),
                 Place::Deadline => self.deadline.map(|it| format!("{:?}", it.given())),
+                Place::Keyed => self.keyed().map(|keyed| keyed.to_string()),
                 Place::Dedup => self.dedup.as_ref().map(ToString::to_string),
                 Place::Retry => self.retry.as_ref().map(ToString::to_string),
                 Place::RateLimit => self.rate_limit.as_ref().map(ToString::to_string),

@@ -10,11 +10,12 @@ use tower::util::Oneshot;
 
 use super::policy::Failure;
 use super::{BoxListener, Decision, FailurePolicy};
+use crate::context::{in_turn, without_permit};
 use crate::error::BoxError;
-use crate::event::{Delivery, Event};
+use crate::event::{Delivery, Event, Held};
 use crate::key::Identity;
 use crate::listener::{Call, Callee, Keeper, Kind, Payload, Rest, Slot, Step, Storage};
-use crate::outcome::{Cause, Skip, Verdict};
+use crate::outcome::{Cause, Skip, Verdict, catch};
 
 /// A listener with its whole stack.
 pub(crate) struct Station {
@@ -33,6 +34,7 @@ impl Station {
     fn drive(self: &Arc<Self>, delivery: Delivery) -> Drive {
         Drive {
             state: State::Here(self.service.clone().oneshot(delivery.clone())),
+            turn: None,
             station: Arc::clone(self),
             delivery,
         }
@@ -87,6 +89,8 @@ struct Drive {
     state: State,
     station: Arc<Station>,
     delivery: Delivery,
+    /// The turn of the event's key, when it goes on without the emission that has it.
+    turn: Option<(u64, Held)>,
 }
 
 enum State {
@@ -102,7 +106,10 @@ impl Future for Drive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
         let this = &mut *self;
         let polled = match &mut this.state {
-            State::Here(service) => Pin::new(service).poll(cx),
+            State::Here(service) => match &this.turn {
+                Some((key, _)) => in_turn(*key, || Pin::new(service).poll(cx)),
+                None => Pin::new(service).poll(cx),
+            },
             State::Back(rest) => return rest.as_mut().poll(cx),
             State::Gone => unreachable!("polled after it was ready"),
         };
@@ -117,6 +124,7 @@ impl Future for Drive {
                     state: std::mem::replace(&mut this.state, State::Gone),
                     station: Arc::clone(&this.station),
                     delivery: this.delivery.clone(),
+                    turn: this.delivery.envelope().share_of_turn(),
                 };
                 match this.station.keeper.run(Box::pin(rest)) {
                     Ok(()) => Poll::Ready(Verdict::not(Cause::Deferred)),
@@ -159,8 +167,12 @@ impl Station {
         let admitted = self.keeper.admit().map_err(NotBack::Not)?;
         let delivery = delivery.redriven();
         let call = Arc::clone(delivery.call());
-        let drive = self.drive(delivery);
+        let mut drive = self.drive(delivery);
         let rest = async move {
+            let next = catch(|| drive.station.keeper.turn(&drive.delivery));
+            if let Ok(Some(next)) = next {
+                drive.turn = Some(without_permit(next).await);
+            }
             let cause = drive.await.into_cause();
             done(CameBack {
                 cause: cause.clone(),

@@ -6,8 +6,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::clock::Instant;
+use crate::event::{Delivery, Held};
 use crate::outcome::{Skip, Verdict};
 use crate::sync::Handle;
+
+/// Waits for the turn of a key: its bits, and a share of the turn.
+pub(crate) type NextTurn = Pin<Box<dyn Future<Output = (u64, Held)> + Send>>;
 
 /// What is left of a call.
 pub(crate) type Rest = Pin<Box<dyn Future<Output = Verdict> + Send>>;
@@ -25,6 +29,9 @@ pub(crate) trait Keeper: Send + Sync {
 
     /// Lets a call in that no emission makes, until this is dropped; or why it is not to be made. A signal that is shut down has removed its listeners, as far as this says.
     fn admit(&self) -> Result<Box<dyn Any + Send>, Skip>;
+
+    /// Waits for the turn of an event that no emission delivers, where the signal's events run in the order of their keys. Runs user code: the key.
+    fn turn(&self, delivery: &Delivery) -> Option<NextTurn>;
 
     /// Tells of a call on a thread, whose report has said already that it was given up.
     fn tell_late(&self, verdict: Verdict, began: Instant);

@@ -12,7 +12,7 @@ mod step;
 mod traits;
 
 pub(crate) use callee::{Blocked, Call, Callee, Filter};
-pub(crate) use keeper::{Keeper, Rest};
+pub(crate) use keeper::{Keeper, NextTurn, Rest};
 pub use kind::{Kind, Storage};
 pub(crate) use payload::Payload;
 pub(crate) use slot::Slot;

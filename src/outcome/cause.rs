@@ -213,6 +213,8 @@ pub enum Rejection {
     },
     /// A layer sheds load: tower's `LoadShed`.
     Overloaded,
+    /// It would wait for the turn of a key that the listener has which emits it: for itself. `enqueue` does not wait for the turn.
+    WouldDeadlock,
 }
 
 impl fmt::Display for Rejection {
@@ -244,6 +246,7 @@ impl fmt::Display for Rejection {
             }
             Self::CircuitOpen { retry_after: None } => f.write_str("the circuit breaker is open"),
             Self::Overloaded => f.write_str("a layer sheds load"),
+            Self::WouldDeadlock => f.write_str("a listener waits for an event of its own key, which waits for its turn: `enqueue` it instead"),
             Self::NoRuntime => f.write_str("no tokio runtime here: emit inside one, or give the builder a handle with `runtime`"),
         }
     }

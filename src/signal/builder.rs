@@ -1,5 +1,6 @@
 //! Options of a signal.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use crate::buffer::{DropReason, Overflow};
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
+use crate::keyed::EventKey;
 use crate::layer::{Layers, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
@@ -26,6 +28,8 @@ pub struct SignalBuilder<E: Event> {
     layers: Layers,
     name: Option<String>,
     on_dropped: Vec<OnDropped<E>>,
+    keyed: Option<EventKey<E>>,
+    lanes: Option<usize>,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
@@ -41,6 +45,8 @@ impl<E: Event> SignalBuilder<E> {
             layers,
             name: None,
             on_dropped: Vec::new(),
+            keyed: None,
+            lanes: None,
         }
     }
 
@@ -53,6 +59,50 @@ impl<E: Event> SignalBuilder<E> {
     /// How the listeners of an emission run. Default: [`Dispatch::Concurrent`] without a pool, [`Dispatch::Parallel`] with one.
     pub fn dispatch(mut self, dispatch: Dispatch) -> Self {
         self.options.dispatch = Some(dispatch);
+        self
+    }
+
+    /// Runs the events in the order of their keys: the next event of a key begins when all listeners are done with the one before, and events of different keys run side by side, on
+    /// [`lanes`](Self::lanes). Default: events run as they come.
+    ///
+    /// An `emit` waits for its turn and for its listeners; an `enqueue` for room. Order is that of the calls: of `emit`, of the first poll. A key with many events in the buffer stands
+    /// behind the others again after each of them. What a listener does about an event, its retries included, is done before the next event of the key, in tasks, on threads and in the
+    /// background too; other keys go on meanwhile. A listener that emits an event of its own key and waits for it would wait for itself:
+    /// [`Rejection::WouldDeadlock`](crate::Rejection::WouldDeadlock).
+    ///
+    /// A key is kept as 128 bits of hash, and only while an event of it waits or runs. `key` runs in the caller's task and should be quick. Where it panics, `emit` reports the panic for
+    /// each listener, and `enqueue` panics.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use std::time::Duration;
+    /// use fanfare::Signal;
+    ///
+    /// #[derive(Clone)]
+    /// struct Booking { account: u32, amount: i64 }
+    ///
+    /// let bookings = Signal::<Booking>::builder().keyed_by(|booking: &Booking| booking.account).lanes(8).build();
+    /// bookings.try_on(async |booking| {
+    ///     tokio::time::sleep(Duration::from_millis(booking.amount.unsigned_abs())).await;
+    ///     Ok(())
+    /// });
+    /// for amount in [500, -20, 70] {
+    ///     bookings.enqueue(Booking { account: 7, amount }).await.unwrap(); // one after another
+    /// }
+    /// assert!(bookings.shutdown(Duration::from_secs(1)).await.is_clean());
+    /// # }
+    /// ```
+    pub fn keyed_by<K: Hash>(mut self, key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
+        self.keyed = Some(EventKey::of(key));
+        self
+    }
+
+    /// How many keys run at once where events are [keyed](Self::keyed_by). A lane is a permit of a pool that is the signal's own: a listener that sleeps before a retry, or waits for an
+    /// emission of its own, holds none. The [`buffer`](Self::buffer) is divided into as many parts, by the hash of the keys, so that a key with many events leaves room for those of
+    /// the others; an event keeps its place until it is done. Default: 64, or the permits of the [`pool`](Self::pool) if there is one, which takes no lanes beside it; from 1 to
+    /// 65,536. Changed at run time by [`Signal::resize_lanes`](crate::Signal::resize_lanes).
+    pub fn lanes(mut self, keys: usize) -> Self {
+        self.lanes = Some(keys);
         self
     }
 
@@ -213,6 +263,8 @@ impl<E: Event> SignalBuilder<E> {
     pub fn try_build(self) -> Result<Signal<E>, OptionError> {
         self.options.check()?;
         self.layers.check()?;
+        let mut options = self.options;
+        options.use_lanes(self.keyed.is_some(), self.lanes)?;
         let name = match self.name {
             Some(name) if name.is_empty() => {
                 return Err(OptionError::new(
@@ -225,7 +277,7 @@ impl<E: Event> SignalBuilder<E> {
             None => std::any::type_name::<E>().into(),
         };
         Ok(Signal {
-            inner: Inner::new(name, self.options, self.layers, self.on_dropped),
+            inner: Inner::new(name, options, self.layers, self.on_dropped, self.keyed),
         })
     }
 }

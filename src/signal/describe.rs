@@ -38,6 +38,11 @@ impl Description {
             .pool
             .as_ref()
             .map_or("none".to_owned(), |pool| format!("{} permits", pool.size()));
+        let (pool, lanes) = if options.own_lanes {
+            ("none but the lanes".to_owned(), Some(pool))
+        } else {
+            (pool.clone(), core.keyed.as_ref().map(|_| pool))
+        };
         let panics = if cfg!(panic = "abort") {
             "abort the process: it is built with panic = \"abort\", so no listener is isolated"
         } else {
@@ -71,6 +76,9 @@ impl Description {
             ("failures", failures),
             ("panics", panics.to_owned()),
         ];
+        if let Some(lanes) = lanes {
+            lines.push(("keyed", format!("each key in order, {lanes} for lanes")));
+        }
         if !inner.layers.is_empty() {
             lines.push(("layers", inner.layers.words().join(" > ")));
         }

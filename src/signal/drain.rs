@@ -4,12 +4,16 @@
 //! on the builder's runtime, or the one of the first call inside one. When that runtime ends, the drain is dropped with it: what was pending is
 //! reported, and the next call starts anew on its own runtime.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::Inner;
-use crate::buffer::{DropReason, Pushed};
+use crate::buffer::{Buffer, Drains, DropReason, Due, Keyed, Pushed, Queue, Queued};
 use crate::dispatch::Pass;
 use crate::event::Event;
+use crate::keyed::{Host, Turn};
 use crate::sync::{AtomicU32, Handle, Ordering};
 
 impl<E: Event> Inner<E> {
@@ -54,7 +58,7 @@ impl<E: Event> Inner<E> {
             self.forget_home(&handle);
             ended = Some(handle);
         }
-        self.buffer.end_drain();
+        self.buffer.end_drain(Drains::Looking);
         false
     }
 
@@ -117,7 +121,7 @@ impl Birth {
 
 enum State {
     Unpolled,
-    Running,
+    Running(Drains),
     Finished,
 }
 
@@ -129,15 +133,74 @@ struct Drain<E: Event> {
 
 impl<E: Event> Drain<E> {
     async fn run(mut self) {
-        self.state = State::Running;
-        while let Some(event) = self.inner.buffer.pop_or_end_drain() {
+        let inner = Arc::clone(&self.inner);
+        match &inner.buffer {
+            Buffer::Queue(queue) => self.run_queue(queue).await,
+            Buffer::Keyed(keyed) => self.run_keyed(keyed).await,
+        }
+        self.state = State::Finished;
+    }
+
+    async fn run_queue(&mut self, queue: &Queue<E>) {
+        self.state = State::Running(Drains::Emitting);
+        while let Some(event) = queue.pop_or_end_drain() {
             let pass = Pass::of_begun(&self.inner.core);
             // Whatever did not succeed has been told when it happened.
             self.inner.detached(event, pass).run().await;
             // Listeners that are always ready must not keep the thread for ever.
             tokio::task::coop::consume_budget().await;
         }
-        self.state = State::Finished;
+    }
+
+    async fn run_keyed(&mut self, keyed: &Arc<Keyed<E>>) {
+        loop {
+            self.state = State::Running(Drains::Looking);
+            let permit = match keyed.lanes().try_acquire() {
+                Some(permit) => permit,
+                None => keyed
+                    .lanes()
+                    .acquire()
+                    .await
+                    .expect("it waits for as long as it takes"),
+            };
+            let found = keyed.pop_or_end_drain();
+            if found.start_drain {
+                self.inner.start_drain();
+            }
+            let Some(Due { turn, queued }) = found.due else {
+                return;
+            };
+            self.state = State::Running(Drains::Emitting);
+            let Queued { event, place } = queued;
+            let pass = Pass::of_begun(&self.inner.core);
+            let emission = self.inner.detached(event, pass).in_turn(turn, permit);
+            let mut emission = pin!(emission.run());
+            // Whatever did not succeed has been told when it happened.
+            let first = poll_fn(|cx| Poll::Ready(emission.as_mut().poll(cx)));
+            if first.await.is_pending() {
+                self.state = State::Running(Drains::Suspended);
+                if keyed.suspended() {
+                    self.inner.start_drain();
+                }
+                emission.await;
+                keyed.resumed();
+                self.state = State::Running(Drains::Emitting);
+            }
+            drop(place);
+            tokio::task::coop::consume_budget().await;
+            if !keyed.look_again_or_end_drain() {
+                return;
+            }
+        }
+    }
+}
+
+impl<E: Event> Host<Queued<E>> for Inner<E> {
+    fn ready(self: Arc<Self>, turn: Turn<Queued<E>>, queued: Queued<E>) {
+        if let Buffer::Keyed(keyed) = &self.buffer {
+            keyed.make_due(Due { turn, queued });
+        }
+        self.deliver_pending();
     }
 }
 
@@ -151,13 +214,17 @@ impl<E: Event> Drop for Drain<E> {
                 }
             }
             State::Unpolled if self.birth.refused() => {}
-            State::Running if std::thread::panicking() => {
+            State::Running(what) if std::thread::panicking() => {
                 // An event panicked while it was dropped. The rest is not lost with it.
-                self.inner.buffer.end_drain();
+                self.inner.buffer.end_drain(what);
                 self.inner.deliver_pending();
             }
-            State::Unpolled | State::Running => {
-                self.inner.buffer.end_drain();
+            State::Unpolled | State::Running(_) => {
+                let what = match self.state {
+                    State::Running(what) => what,
+                    _ => Drains::Looking,
+                };
+                self.inner.buffer.end_drain(what);
                 if let Ok(home) = Handle::try_current() {
                     self.inner.forget_home(&home);
                 }

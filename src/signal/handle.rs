@@ -69,6 +69,7 @@ impl<E: Event> Signal<E> {
                 options,
                 layers,
                 Vec::new(),
+                None,
             ),
         }
     }

@@ -1,10 +1,11 @@
 //! What the clones of a signal share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use crate::buffer::{Buffer, DropReason};
-use crate::dispatch::{Core, Detached, Emit, Options, Order, Pass};
+use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued};
+use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Options, Order, Pass};
 use crate::event::Event;
+use crate::keyed::{EventKey, Host};
 use crate::layer::Layers;
 use crate::outcome::catch;
 use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
@@ -13,7 +14,7 @@ use crate::sync::{AtomicBool, Handle, Mutex, Ordering, Semaphore};
 /// Sees the events that a buffer drops.
 pub(crate) type OnDropped<E> = Arc<dyn Fn(E, DropReason) + Send + Sync>;
 
-pub(crate) struct Inner<E> {
+pub(crate) struct Inner<E: Event> {
     pub(crate) core: Arc<Core>,
     pub(crate) registry: Arc<Registry<E>>,
     pub(super) buffer: Buffer<E>,
@@ -33,6 +34,7 @@ impl<E: Event> Inner<E> {
         options: Options,
         layers: Layers,
         on_dropped: Vec<OnDropped<E>>,
+        keyed: Option<EventKey<E>>,
     ) -> Arc<Self> {
         let order = match options.order {
             Order::Fifo => SnapshotOrder::OldestFirst,
@@ -40,24 +42,35 @@ impl<E: Event> Inner<E> {
         };
         let registry = Registry::new(name, order);
         registry.home().set_observers(options.on_change.clone());
-        Arc::new(Self {
-            buffer: Buffer::new(
-                options.buffer,
-                options.overflow,
-                options.enqueue_concurrency,
-            ),
+        let (capacity, overflow) = (options.buffer, options.overflow);
+        let keyed = keyed.map(|key| {
+            let lanes = options
+                .pool
+                .clone()
+                .expect("where keys have lines, there are lanes");
+            Keyed::new(key, capacity, overflow, lanes)
+        });
+        let mut core = Core::new(registry.home(), std::any::type_name::<E>(), options.clone());
+        core.keyed = keyed.clone().map(|keyed| keyed as Arc<dyn AnyKeyed>);
+        let inner = Arc::new(Self {
+            buffer: match &keyed {
+                Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
+                None => Buffer::Queue(Queue::new(capacity, overflow, options.enqueue_concurrency)),
+            },
             on_dropped,
             layers,
             max_detached: Arc::new(Semaphore::new(options.max_detached)),
             home: Mutex::new(options.runtime.clone()),
             warned_of_leak: AtomicBool::new(false),
-            core: Arc::new(Core::new(
-                registry.home(),
-                std::any::type_name::<E>(),
-                options,
-            )),
+            core: Arc::new(core),
             registry,
-        })
+        });
+        if let Some(keyed) = keyed {
+            let host: Weak<dyn Host<Queued<E>>> =
+                Arc::downgrade(&(Arc::clone(&inner) as Arc<dyn Host<Queued<E>>>));
+            keyed.lines().set_host(host);
+        }
+        inner
     }
 
     #[inline(always)]

@@ -1,11 +1,12 @@
 //! Registration with options.
 
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::{Batch, Signal};
 use crate::event::Event;
-use crate::layer::{Layers, layer_methods};
+use crate::layer::{Keyed, Layers, layer_methods};
 use crate::listener::Filter;
 
 /// Registers one listener; everything is optional and by name. The last call, `on` or one of its siblings, says what is called.
@@ -185,6 +186,43 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
     /// permit is taken; it should be quick. A panic in it is the listener's. Default: every event. See [`ListenBuilder`](crate::ListenBuilder).
     pub fn filter(mut self, wanted: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         self.filter = Some(Box::new(wanted));
+        self
+    }
+
+    /// Delivers events to this listener in the order of their keys: the next event of a key when the one before it is done, with all its attempts, in the background too; events of
+    /// different keys side by side, on [`lanes`](Self::lanes). For all listeners of a signal at once: [`SignalBuilder::keyed_by`](crate::SignalBuilder::keyed_by). Default: as
+    /// emissions come.
+    ///
+    /// The order is that in which emissions come to call the listener. While it waits for its turn, a call holds no permit; its emission waits, for as long as the
+    /// [`deadline`](Self::deadline) and its timeout let it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// use std::time::Duration;
+    /// use fanfare::Signal;
+    /// use fanfare::layer::Retry;
+    ///
+    /// #[derive(Clone)]
+    /// struct Booking { account: u32 }
+    ///
+    /// let bookings = Signal::<Booking>::new();
+    /// bookings.listen().keyed_by(|booking| booking.account).lanes(8).retry(Retry::exponential()).on(async |_| {
+    ///     tokio::time::sleep(Duration::from_secs(1)).await;
+    /// })?;
+    /// let began = tokio::time::Instant::now();
+    /// let emit = |account| bookings.emit(Booking { account });
+    /// let _ = tokio::join!(emit(1), emit(1), emit(2)); // the second of account 1 waits for the first
+    /// assert_eq!(began.elapsed(), Duration::from_secs(2));
+    /// # Ok(()) }
+    /// ```
+    pub fn keyed_by<K: Hash>(mut self, key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
+        self.layers.slots().keyed = Some(Keyed::by(key));
+        self
+    }
+
+    /// How many keys this listener works on at once where its events are [keyed](Self::keyed_by). A listener that sleeps before a retry holds none. Default: 64; from 1 to 65,536.
+    pub fn lanes(mut self, keys: usize) -> Self {
+        self.layers.slots().lanes = Some(keys);
         self
     }
 

@@ -16,6 +16,7 @@ mod enter;
 mod handle;
 mod inner;
 mod introspect;
+mod keyed;
 mod listen;
 mod on;
 mod register;

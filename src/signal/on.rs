@@ -102,7 +102,7 @@ impl<E: Event> ListenBuilder<'_, E> {
         self.register_layered(false, |keeper| {
             leaf(move |d: &Delivery| {
                 let (listener, event) = (Arc::clone(&listener), event_of::<E>(d).clone());
-                on_thread(&keeper, move || listener(event).into_outcome())
+                on_thread(&keeper, d, move || listener(event).into_outcome())
             })
         })
     }

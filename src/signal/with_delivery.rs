@@ -82,9 +82,9 @@ impl<E: Event> ListenBuilder<'_, E, WithDelivery> {
         let listener = Arc::new(listener);
         self.register_layered(true, |keeper| {
             leaf(move |d: &Delivery| {
-                let (listener, d) = (Arc::clone(&listener), d.clone());
-                let event = event_of::<E>(&d).clone();
-                on_thread(&keeper, move || listener(event, d).into_outcome())
+                let (listener, own) = (Arc::clone(&listener), d.clone());
+                let event = event_of::<E>(d).clone();
+                on_thread(&keeper, d, move || listener(event, own).into_outcome())
             })
         })
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(u8, &[&str])] = &[
     (0, &["clock", "error", "key", "sync"]),
     (1, &["event", "outcome", "metrics"]),
-    (2, &["listener", "pool"]),
+    (2, &["listener", "pool", "keyed"]),
     (3, &["registry", "buffer", "context"]),
     (4, &["dispatch", "layer"]),
     (5, &["signal"]),

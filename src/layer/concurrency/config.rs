@@ -13,7 +13,7 @@ use super::handle::{ConcurrencyHandle, Counts};
 use super::state::Places;
 use super::store::{Keyed, Store};
 use crate::error::{OptionError, check_count};
-use crate::layer::keyed::{DEFAULT_KEYS, KeyBy, Table, check_keys};
+use crate::keyed::{DEFAULT_KEYS, KeyBy, Table, check_keys};
 use crate::layer::sharing::Sharing;
 use crate::pool::WhenFull;
 use crate::sync::Mutex;

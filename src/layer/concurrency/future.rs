@@ -13,7 +13,7 @@ use super::store::{Arrived, Permit, Store, Waiter};
 use crate::clock::{self, Instant, Sleep, sleep_until};
 use crate::context::{WithoutPermit, without_permit};
 use crate::error::BoxError;
-use crate::layer::keyed::Fingerprint;
+use crate::keyed::Fingerprint;
 use crate::pool::WhenFull;
 use crate::sync::Ordering;
 

@@ -9,7 +9,7 @@ use super::handle::Counts;
 use super::state::{Arrival, Place, Places, Ticket};
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
-use crate::layer::keyed::{Fingerprint, KeyBy, Table, TooMany};
+use crate::keyed::{Fingerprint, KeyBy, Table, TooMany};
 use crate::outcome::{CallError, Rejection};
 use crate::pool::WhenFull;
 use crate::sync::{Mutex, Ordering};

@@ -1,36 +1,69 @@
-//! State per key, for layers that tell the calls of a listener apart by something in the event.
+//! The order of keys for one listener: the next event of a key is delivered when the one before it is done, with all its attempts; different keys side by side, on lanes.
 //!
-//! A key is kept as 128 random bits of hash, whatever its type: the state of a key has a fixed size, and nothing of the event is kept. Two keys share a state with a
-//! probability of 2^-128; the hash is seeded at random, so that nobody can choose keys that do.
+//! Two rooms of one floor: the turn of a key is around the retry, and is kept while that sleeps; a lane is inside of it, and is taken an attempt.
 //!
 //! # Failures
 //!
-//! - **Too many keys**: the number of keys has a limit. At the limit idle keys make room; if there are none, a call with a new key is refused.
-//! - **A key closure that panics** does so before any state is touched. No user code runs under a lock.
+//! - **A listener that emits an event of its own key and waits for it** would wait for itself: rejected, [`Rejection::WouldDeadlock`](crate::Rejection::WouldDeadlock). So is one that is called
+//!   from inside its own call when no lane is free.
+//! - **A call that is dropped while it waits** leaves its line, and holds nobody up.
 
-mod key;
-mod swept;
-mod table;
+mod lane;
+mod turn;
 
-pub(super) use key::{Fingerprint, KeyBy, Seeds};
-pub(super) use swept::Swept;
-pub(super) use table::Table;
+use std::any::Any;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+pub(crate) use lane::Lanes;
+pub(super) use lane::OnLane;
+pub(super) use turn::Turns;
 
 use crate::error::{OptionError, check_count};
+use crate::keyed::KeyBy;
 
-/// How many keys there may be if the option is not given.
-pub(super) const DEFAULT_KEYS: usize = 1_000_000;
-const MOST_KEYS: usize = 1 << 30;
+/// How many keys run at once if nothing is said.
+const DEFAULT_LANES: usize = 64;
 
-/// There is no room for one more key.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooMany;
+/// The order of keys that a listener was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed {
+    key: KeyBy,
+    lanes: usize,
+}
 
-pub(super) fn check_keys(most: usize) -> Result<(), OptionError> {
-    check_count(
-        "max_keys",
-        most,
-        MOST_KEYS,
-        "it takes 1 to 1,073,741,824 keys",
-    )
+impl Keyed {
+    pub(crate) fn by<E: Any, K: Hash>(key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
+        Self {
+            key: KeyBy::of(key),
+            lanes: DEFAULT_LANES,
+        }
+    }
+
+    pub(crate) fn with_lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        check_count("lanes", self.lanes, 1 << 16, "it takes 1 to 65,536 lanes")
+    }
+
+    pub(super) fn turns(&self) -> Turns {
+        Turns::new(self.key.clone())
+    }
+
+    pub(super) fn lanes(&self) -> Arc<Lanes> {
+        Lanes::new(self.lanes)
+    }
+}
+
+impl fmt::Display for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lanes {
+            1 => f.write_str("1 lane"),
+            lanes => write!(f, "{lanes} lanes"),
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::state::{Bucket, FullAt, interval};
 use super::store::{Keyed, Store};
 use crate::clock;
 use crate::error::OptionError;
-use crate::layer::keyed::{DEFAULT_KEYS, KeyBy, Swept, check_keys};
+use crate::keyed::{DEFAULT_KEYS, KeyBy, Swept, check_keys};
 use crate::layer::sharing::Sharing;
 use crate::pool::WhenFull;
 use crate::sync::Mutex;

@@ -12,7 +12,7 @@ use super::store::{Reservation, Store, Taken};
 use crate::clock::{Sleep, sleep_until};
 use crate::context::{WithoutPermit, without_permit};
 use crate::error::BoxError;
-use crate::layer::keyed::Fingerprint;
+use crate::keyed::Fingerprint;
 
 pin_project! {
     /// The future of [`RateLimitService`](super::RateLimitService).

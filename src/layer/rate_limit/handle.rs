@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::store::Store;
-use crate::layer::keyed::Seeds;
+use crate::keyed::Seeds;
 use crate::layer::sharing::States;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 

@@ -9,7 +9,7 @@ use super::state::{Bucket, FullAt, Turn};
 use crate::clock::{self, Instant};
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
-use crate::layer::keyed::{Fingerprint, KeyBy, Swept, TooMany};
+use crate::keyed::{Fingerprint, KeyBy, Swept, TooMany};
 use crate::outcome::{CallError, Rejection};
 use crate::pool::WhenFull;
 use crate::sync::{Mutex, Ordering};

@@ -9,7 +9,7 @@ use crate::event::Delivery;
 
 /// 128 bits that stand for a key. Two halves, since a `u128` would be aligned to 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::layer) struct Fingerprint([u64; 2]);
+pub(crate) struct Fingerprint([u64; 2]);
 
 impl Hash for Fingerprint {
     /// It is a hash already.
@@ -18,13 +18,20 @@ impl Hash for Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// Half of it, for where few are compared.
+    pub(crate) fn bits(self) -> u64 {
+        self.0[0]
+    }
+}
+
 /// The two seeds of the hash.
 #[derive(Debug, Default)]
-pub(in crate::layer) struct Seeds([RandomState; 2]);
+pub(crate) struct Seeds([RandomState; 2]);
 
 impl Seeds {
     /// Runs user code: the key's `Hash`.
-    pub(in crate::layer) fn fingerprint<K: Hash + ?Sized>(&self, key: &K) -> Fingerprint {
+    pub(crate) fn fingerprint<K: Hash + ?Sized>(&self, key: &K) -> Fingerprint {
         Fingerprint([self.0[0].hash_one(key), self.0[1].hash_one(key)])
     }
 }
@@ -33,12 +40,10 @@ type Find = dyn Fn(&Delivery, &Seeds) -> Option<Fingerprint> + Send + Sync;
 
 /// How the key of a call is found.
 #[derive(Clone)]
-pub(in crate::layer) struct KeyBy(Arc<Find>);
+pub(crate) struct KeyBy(Arc<Find>);
 
 impl KeyBy {
-    pub(in crate::layer) fn of<E: Any, K: Hash>(
-        key: impl Fn(&E) -> K + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn of<E: Any, K: Hash>(key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
         Self(Arc::new(move |delivery, seeds| {
             let event = delivery.event::<E>()?;
             Some(seeds.fingerprint(&key(event)))
@@ -46,7 +51,7 @@ impl KeyBy {
     }
 
     /// The key of this call, or `None` for an event of another type. Runs user code.
-    pub(in crate::layer) fn find(&self, delivery: &Delivery, seeds: &Seeds) -> Option<Fingerprint> {
+    pub(crate) fn find(&self, delivery: &Delivery, seeds: &Seeds) -> Option<Fingerprint> {
         (self.0)(delivery, seeds)
     }
 }
@@ -54,6 +59,35 @@ impl KeyBy {
 impl fmt::Debug for KeyBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyBy").finish_non_exhaustive()
+    }
+}
+
+/// How the key of an event is found.
+pub(crate) struct EventKey<E> {
+    find: Arc<dyn Fn(&E, &Seeds) -> Fingerprint + Send + Sync>,
+    seeds: Arc<Seeds>,
+}
+
+impl<E: 'static> EventKey<E> {
+    pub(crate) fn of<K: Hash>(key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
+        Self {
+            find: Arc::new(move |event, seeds| seeds.fingerprint(&key(event))),
+            seeds: Arc::default(),
+        }
+    }
+
+    /// The key of this event. Runs user code.
+    pub(crate) fn find(&self, event: &E) -> Fingerprint {
+        (self.find)(event, &self.seeds)
+    }
+}
+
+impl<E> Clone for EventKey<E> {
+    fn clone(&self) -> Self {
+        Self {
+            find: Arc::clone(&self.find),
+            seeds: Arc::clone(&self.seeds),
+        }
     }
 }
 

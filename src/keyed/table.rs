@@ -15,7 +15,7 @@ const SMALL: usize = 4_096;
 const LEFT: usize = 16;
 
 /// The state of each key, for no more keys than a limit. What a caller does to a state happens under a shard's lock: it neither waits nor runs user code.
-pub(in crate::layer) struct Table<V> {
+pub(crate) struct Table<V> {
     map: DashMap<Fingerprint, V, BuildHasherDefault<AsIs>>,
     len: AtomicUsize,
     /// The most keys since room was last given back.
@@ -24,7 +24,7 @@ pub(in crate::layer) struct Table<V> {
 }
 
 impl<V: Default> Table<V> {
-    pub(in crate::layer) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             map: DashMap::default(),
             len: AtomicUsize::new(0),
@@ -33,12 +33,12 @@ impl<V: Default> Table<V> {
         }
     }
 
-    pub(in crate::layer) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
     /// Changes the state of a key, which is made if there is none and there is room. Also says whether it was.
-    pub(in crate::layer) fn enter<R>(
+    pub(crate) fn enter<R>(
         &self,
         key: Fingerprint,
         change: impl FnOnce(&mut V) -> R,
@@ -61,7 +61,7 @@ impl<V: Default> Table<V> {
     }
 
     /// Changes the state of a key, and removes the key if it is idle then. `None` if there is none.
-    pub(in crate::layer) fn update<R>(
+    pub(crate) fn update<R>(
         &self,
         key: Fingerprint,
         change: impl FnOnce(&mut V) -> R,
@@ -85,12 +85,13 @@ impl<V: Default> Table<V> {
         Some(result)
     }
 
+    /// Changes the state of each key. Those that come or go meanwhile may be missed.
+    pub(crate) fn each(&self, mut change: impl FnMut(&mut V)) {
+        self.map.iter_mut().for_each(|mut state| change(&mut state));
+    }
+
     /// Looks at the state of a key, if there is one.
-    pub(in crate::layer) fn look<R>(
-        &self,
-        key: Fingerprint,
-        look: impl FnOnce(&V) -> R,
-    ) -> Option<R> {
+    pub(crate) fn look<R>(&self, key: Fingerprint, look: impl FnOnce(&V) -> R) -> Option<R> {
         self.map.get(&key).map(|state| look(&state))
     }
 

@@ -12,7 +12,7 @@ const EVERY: u64 = 16;
 const LOOKS: usize = 32;
 
 /// A [`Table`] in which calls look for idle keys as they go: within half as many calls as there are keys, each of them was looked at. No call looks at more than 64.
-pub(in crate::layer) struct Swept<V> {
+pub(crate) struct Swept<V> {
     table: Table<V>,
     calls: AtomicU64,
     /// Every key once, that to be looked at next in front. Never locked with a shard held.
@@ -20,7 +20,7 @@ pub(in crate::layer) struct Swept<V> {
 }
 
 impl<V: Default> Swept<V> {
-    pub(in crate::layer) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             table: Table::new(most),
             calls: AtomicU64::new(0),
@@ -28,12 +28,12 @@ impl<V: Default> Swept<V> {
         }
     }
 
-    pub(in crate::layer) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
     /// Changes the state of a key, which is made if there is none and there is room, or an idle key that makes room.
-    pub(in crate::layer) fn enter<R>(
+    pub(crate) fn enter<R>(
         &self,
         key: Fingerprint,
         mut change: impl FnMut(&mut V) -> R,
@@ -55,7 +55,7 @@ impl<V: Default> Swept<V> {
     }
 
     /// Changes the state of a key, if there is one.
-    pub(in crate::layer) fn update<R>(
+    pub(crate) fn update<R>(
         &self,
         key: Fingerprint,
         change: impl FnOnce(&mut V) -> R,
