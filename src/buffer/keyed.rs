@@ -250,9 +250,11 @@ impl<E: Send + Sync + 'static> Keyed<E> {
 
     /// Takes everything out.
     pub(crate) fn take_all(&self) -> Vec<E> {
-        let mut all = self.lines.take_items();
+        // Out of the lines first: the turns of those that were due find nobody to go to.
+        let in_line = self.lines.take_items();
         let due = std::mem::take(&mut self.state.lock().due);
-        all.extend(due.into_iter().map(|due| due.queued));
+        let due = due.into_iter().map(|due| due.queued);
+        let all: Vec<_> = due.chain(in_line).collect();
         self.waiting.fetch_sub(all.len(), Ordering::SeqCst);
         all.into_iter().map(|queued| queued.event).collect()
     }

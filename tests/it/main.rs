@@ -11,6 +11,7 @@ mod dispatch;
 mod enqueue;
 mod floors;
 mod introspection;
+mod keyed;
 mod layers;
 mod listeners;
 mod options;

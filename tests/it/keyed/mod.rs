@@ -1,0 +1,80 @@
+//! Order by key: on a signal, on a listener, and what it must not cost the other keys.
+
+mod emit;
+mod lanes;
+mod ledger;
+mod listener;
+mod nested;
+mod options;
+mod queue;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::support::Gauge;
+
+/// An event with a key and its number among those of that key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Booking {
+    pub(crate) account: u32,
+    pub(crate) number: u32,
+}
+
+pub(crate) fn booking(account: u32, number: u32) -> Booking {
+    Booking { account, number }
+}
+
+pub(crate) fn account(booking: &Booking) -> u32 {
+    booking.account
+}
+
+/// Notes the calls of each key: whether they come in order, and whether two of a key overlap.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger(Arc<Mutex<HashMap<u32, Account>>>, Gauge);
+
+#[derive(Default)]
+struct Account {
+    entries: Vec<u32>,
+    inside: bool,
+}
+
+impl Ledger {
+    /// A call begins. It ends when the guard is dropped.
+    pub(crate) fn begin(&self, booking: Booking) -> Entry {
+        let mut accounts = self.0.lock().unwrap();
+        let account = accounts.entry(booking.account).or_default();
+        assert!(
+            !std::mem::replace(&mut account.inside, true),
+            "two calls of key {} overlap",
+            booking.account
+        );
+        account.entries.push(booking.number);
+        Entry(self.clone(), booking.account, self.1.enter())
+    }
+
+    /// The numbers in the order of their calls.
+    pub(crate) fn of(&self, account: u32) -> Vec<u32> {
+        let accounts = self.0.lock().unwrap();
+        accounts
+            .get(&account)
+            .map_or_else(Vec::new, |account| account.entries.clone())
+    }
+
+    /// How many calls overlap.
+    pub(crate) fn gauge(&self) -> &Gauge {
+        &self.1
+    }
+}
+
+pub(crate) struct Entry(
+    Ledger,
+    u32,
+    #[expect(dead_code, reason = "it is held")] crate::support::Inside,
+);
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut accounts = self.0.0.lock().unwrap();
+        accounts.get_mut(&self.1).unwrap().inside = false;
+    }
+}
