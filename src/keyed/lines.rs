@@ -61,6 +61,8 @@ impl<I> Line<I> {
 
     /// Ends a turn. The next has it, if there is one.
     fn end_turn(&mut self) -> Option<Waiting<I>> {
+        #[cfg(fanfare_plant = "line-last-first")]
+        self.waiting.make_contiguous().reverse();
         while let Some((_, waiting)) = self.waiting.pop_front() {
             if waiting.is_some() {
                 return waiting;
