@@ -25,6 +25,7 @@
 //! | register listeners | [`Bus`], [`Signal`], [`ListenBuilder`], [`Subscription`], [`Listener`], [`Batch`] |
 //! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
+//! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | look inside | [`Metadata`], [`Stats`], [`Description`] |
@@ -84,6 +85,8 @@ mod book {
     mod choosing {}
     #[doc = include_str!("../book/src/failure-policy.md")]
     mod failure_policy {}
+    #[doc = include_str!("../book/src/order.md")]
+    mod order {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]
