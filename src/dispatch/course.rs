@@ -119,6 +119,7 @@ impl<E: Event> State<'_, E> {
     }
 
     /// Stands in the line of the event's key, unless the emission has its turn already.
+    #[inline(never)]
     fn ask_for_turn(&mut self, outer: Outer<'_>, keyed: &Keyed<E>) {
         if self.more().turn.key().is_some() {
             return;
@@ -134,6 +135,7 @@ impl<E: Event> State<'_, E> {
     }
 
     /// Ready when it is the emission's turn.
+    #[inline(never)]
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(turn) = ready!(self.more().turn.poll(cx)) {
             if self.snapshot().deliveries != Deliveries::None {
@@ -152,7 +154,10 @@ impl<E: Event> State<'_, E> {
     ) -> Poll<()> {
         let snapshot = Arc::clone(self.snapshot());
         // Whoever waits for its turn has called nobody.
-        while self.next == snapshot.entries.len() || self.poll_turn(cx).is_ready() {
+        let waits = matches!(self.more().turn, Its::Waits(_))
+            && self.next < snapshot.entries.len()
+            && self.poll_turn(cx).is_pending();
+        while !waits {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
                     self.skip_rest();
@@ -309,7 +314,7 @@ impl<E: Event> State<'_, E> {
         let registry = self.registry.expect("nothing runs without a signal");
         let more = self.more();
         let outer = &mut more.outer;
-        let turn = more.turn.share();
+        let turn = more.turn.share().cloned();
         let tasks = more.active.tasks(|| {
             let handle = core.options.handle()?;
             let shared = Shared {

@@ -32,7 +32,7 @@ pub(super) struct Start<'a, E: Event> {
     /// The permit for the call. Put back if the call finishes at once.
     pub(super) permit: &'a mut Option<Permit>,
     /// A share of the emission's turn, for a thread that nobody can stop.
-    pub(super) turn: Option<Held>,
+    pub(super) turn: Option<&'a Held>,
     pub(super) timed_from: Option<Instant>,
 }
 
@@ -108,6 +108,7 @@ impl<E: Event> Start<'_, E> {
     }
 
     /// Sends the call to the blocking pool.
+    #[inline(never)]
     fn run_blocking(
         self,
         entry: &Arc<dyn Entry<E>>,
@@ -128,7 +129,7 @@ impl<E: Event> Start<'_, E> {
             Err(message) => return not_done(Cause::Panicked(message)),
         };
         let outer = base.outer.to_link();
-        let turn = self.turn.clone();
+        let turn = self.turn.cloned();
         let thread = match blocking::start(
             self.core,
             listener,

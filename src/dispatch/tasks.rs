@@ -108,7 +108,7 @@ impl<E: Event> Future for Errand<E> {
                 payload: this.payload,
                 last: true,
                 permit: this.permit,
-                turn: this.shared.turn.clone(),
+                turn: this.shared.turn.as_ref(),
                 timed_from: Some(clock::now()),
             };
             let finished = this.place.start(start, &base, cx);

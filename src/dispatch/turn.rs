@@ -42,7 +42,7 @@ pub(super) enum Its<E: Event> {
     None,
     Waits(Turn<Queued<E>>),
     /// The last who drops it hands the turn on.
-    Has(Arc<Turn<Queued<E>>>),
+    Has(Fingerprint, Held),
 }
 
 impl<E: Event> Its<E> {
@@ -50,14 +50,14 @@ impl<E: Event> Its<E> {
         match self {
             Self::None => None,
             Self::Waits(turn) => Some(turn.key()),
-            Self::Has(turn) => Some(turn.key()),
+            Self::Has(key, _) => Some(*key),
         }
     }
 
     /// A share of the turn, for a call that may go on when the emission does not.
-    pub(super) fn share(&self) -> Option<Held> {
+    pub(super) fn share(&self) -> Option<&Held> {
         match self {
-            Self::Has(turn) => Some(Arc::clone(turn) as Held),
+            Self::Has(_, turn) => Some(turn),
             _ => None,
         }
     }
@@ -71,10 +71,10 @@ impl<E: Event> Its<E> {
         let Self::Waits(turn) = std::mem::replace(self, Self::None) else {
             unreachable!("looked at above");
         };
-        let key = turn.key().bits();
-        let turn = Arc::new(turn);
-        let turning = Turning::new(key, &(Arc::clone(&turn) as Held));
-        *self = Self::Has(turn);
+        let key = turn.key();
+        let turn: Held = Arc::new(turn);
+        let turning = Turning::new(key.bits(), &turn);
+        *self = Self::Has(key, turn);
         Poll::Ready(Some(turning))
     }
 }
