@@ -56,7 +56,7 @@ impl<E: Event> Default for More<'_, E> {
             permit: None,
             acquire: None,
             loan: None,
-            turn: Its::None,
+            turn: Its::NONE,
             spare: None,
             checked: None,
             outer: None,
@@ -121,7 +121,7 @@ impl<E: Event> State<'_, E> {
     /// Stands in the line of the event's key, unless the emission has its turn already.
     #[inline(never)]
     fn ask_for_turn(&mut self, outer: Outer<'_>, keyed: &Keyed<E>) {
-        if self.more().turn.key().is_some() {
+        if !self.more().turn.is_none() {
             return;
         }
         let key = match catch(|| keyed.key_of(self.payload.borrow())) {
@@ -131,7 +131,7 @@ impl<E: Event> State<'_, E> {
         if has_turn(outer, key.bits()) {
             return self.reject(&Rejection::WouldDeadlock);
         }
-        self.more().turn = Its::Waits(keyed.lines().turn(key));
+        self.more().turn = Its::waiting(keyed.lines().turn(key));
     }
 
     /// Ready when it is the emission's turn.
@@ -154,7 +154,7 @@ impl<E: Event> State<'_, E> {
     ) -> Poll<()> {
         let snapshot = Arc::clone(self.snapshot());
         // Whoever waits for its turn has called nobody.
-        let waits = matches!(self.more().turn, Its::Waits(_))
+        let waits = !self.more().turn.is_none()
             && self.next < snapshot.entries.len()
             && self.poll_turn(cx).is_pending();
         while !waits {

@@ -22,7 +22,7 @@ use crate::buffer::Queued;
 use crate::clock::{self, Coarse};
 use crate::context::{Calls, Frame, Outer, cause, within};
 use crate::event::{Envelope, Event};
-use crate::keyed::{Fingerprint, Turn};
+use crate::keyed::Turn;
 use crate::listener::Payload;
 use crate::outcome::{Cancellation, Report, Tally};
 use crate::pool::Permit;
@@ -147,7 +147,7 @@ impl<'a, E: Event> Emission<'a, E> {
     /// One whose turn it is, and that has its first permit.
     pub(crate) fn in_turn(mut self, turn: Turn<Queued<E>>, permit: Permit) -> Self {
         let more = self.state.more();
-        more.turn = Its::Waits(turn);
+        more.turn = Its::waiting(turn);
         more.admit(permit);
         self
     }
@@ -355,7 +355,7 @@ impl<'a, E: Event> State<'a, E> {
             }
             self.more().permit = None;
             self.count();
-            self.more().turn = Its::None;
+            self.more().turn = Its::NONE;
             self.phase = Phase::Returning;
         }
         assert!(
@@ -394,8 +394,7 @@ impl<'a, E: Event> State<'a, E> {
 
     /// The key whose turn this is, as a frame has it.
     fn turn(&self) -> u64 {
-        let turn = self.more.as_ref().and_then(|more| more.turn.key());
-        turn.map_or(0, Fingerprint::bits)
+        self.more.as_ref().map_or(0, |more| more.turn.bits())
     }
 
     fn is_inside(&self) -> bool {

@@ -36,45 +36,58 @@ impl<E: Event> AnyKeyed for Keyed<E> {
     }
 }
 
-/// The turn of one emission.
-pub(super) enum Its<E: Event> {
-    /// Nobody's turn is asked for.
-    None,
+/// The turn of one emission, if it asks for one. Behind a pointer: most do not.
+pub(super) struct Its<E: Event>(Option<Box<State<E>>>);
+
+enum State<E: Event> {
     Waits(Turn<Queued<E>>),
     /// The last who drops it hands the turn on.
     Has(Fingerprint, Held),
 }
 
 impl<E: Event> Its<E> {
-    pub(super) fn key(&self) -> Option<Fingerprint> {
-        match self {
-            Self::None => None,
-            Self::Waits(turn) => Some(turn.key()),
-            Self::Has(key, _) => Some(*key),
+    pub(super) const NONE: Self = Self(None);
+
+    pub(super) fn waiting(turn: Turn<Queued<E>>) -> Self {
+        Self(Some(Box::new(State::Waits(turn))))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The key, as a frame has it.
+    #[inline]
+    pub(super) fn bits(&self) -> u64 {
+        match self.0.as_deref() {
+            None => 0,
+            Some(State::Waits(turn)) => turn.key().bits(),
+            Some(State::Has(key, _)) => key.bits(),
         }
     }
 
     /// A share of the turn, for a call that may go on when the emission does not.
+    #[inline]
     pub(super) fn share(&self) -> Option<&Held> {
-        match self {
-            Self::Has(_, turn) => Some(turn),
-            _ => None,
+        match self.0.as_deref()? {
+            State::Has(_, turn) => Some(turn),
+            State::Waits(_) => None,
         }
     }
 
     /// Ready when it is the emission's turn: with `Some` when that has just come to be.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Turning>> {
-        let Self::Waits(turn) = self else {
+        let Some(State::Waits(turn)) = self.0.as_deref_mut() else {
             return Poll::Ready(None);
         };
         ready!(turn.poll(cx));
-        let Self::Waits(turn) = std::mem::replace(self, Self::None) else {
+        let Some(State::Waits(turn)) = self.0.take().map(|state| *state) else {
             unreachable!("looked at above");
         };
         let key = turn.key();
         let turn: Held = Arc::new(turn);
         let turning = Turning::new(key.bits(), &turn);
-        *self = Self::Has(key, turn);
+        self.0 = Some(Box::new(State::Has(key, turn)));
         Poll::Ready(Some(turning))
     }
 }
