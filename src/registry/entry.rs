@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
 
-use super::{Metadata, Record};
+use super::{Gate, Metadata, Record, Sides};
 use crate::event::Event;
 use crate::listener::{Blocked, Call, Callee, Filter, Kind, Payload, Slot, Step};
 use crate::outcome::{Cause, Skip, catch};
@@ -51,6 +51,7 @@ struct Registered<E, C> {
 /// What few listeners have.
 pub(crate) struct Special<E> {
     filter: Option<Filter<E>>,
+    gate: Option<Gate<E>>,
     /// The listener that took this one's place. An emission that began before the swap and has not come to this entry calls the new listener, so
     /// that it sees one of the two and never neither or both.
     successor: OnceLock<Arc<dyn Entry<E>>>,
@@ -61,11 +62,16 @@ pub(crate) fn entry<E: Event>(
     record: Record,
     callee: impl Callee<E> + 'static,
     filter: Option<Filter<E>>,
+    gate: Option<Gate<E>>,
 ) -> (Arc<dyn Entry<E>>, Arc<dyn Listed>) {
+    if gate.is_some() {
+        record.look_before_each_call();
+    }
     // Only a listener with a key can be replaced.
-    let special = (filter.is_some() || record.key().is_some()).then(|| {
+    let special = (filter.is_some() || gate.is_some() || record.key().is_some()).then(|| {
         Box::new(Special {
             filter,
+            gate,
             successor: OnceLock::new(),
         })
     });
@@ -74,7 +80,11 @@ pub(crate) fn entry<E: Event>(
         special,
         callee,
     });
-    (Arc::clone(&entry) as Arc<dyn Entry<E>>, entry)
+    let listed = Arc::clone(&entry) as Arc<dyn Listed>;
+    if let Some(gate) = entry.gate() {
+        gate.stands_before(&listed);
+    }
+    (entry, listed)
 }
 
 impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
@@ -115,6 +125,12 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
     }
 }
 
+impl<E, C> Registered<E, C> {
+    fn gate(&self) -> Option<&Gate<E>> {
+        self.special.as_ref()?.gate.as_ref()
+    }
+}
+
 impl<E: Event, C: Callee<E>> Registered<E, C> {
     /// Apart, so that what stands before the call of most listeners stays small.
     #[inline(never)]
@@ -141,8 +157,29 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
 
     fn metadata(&self) -> Metadata {
         let layers = self.callee.stack().cloned();
-        self.record
-            .metadata(self.callee.kind(), self.callee.storage(), layers)
+        let metadata = self
+            .record
+            .metadata(self.callee.kind(), self.callee.storage(), layers);
+        Metadata {
+            rollout: self.gate().map(Gate::words),
+            ..metadata
+        }
+    }
+}
+
+impl<E: Event> dyn Entry<E> {
+    /// Why the listener's filter or rollout keeps it from being called in an emission that has the list of this number, if one does. The filter is asked first: a rollout is a fraction
+    /// of what the listener wants.
+    pub(crate) fn passes_over(
+        &self,
+        payload: &Payload<E>,
+        list: u64,
+        sides: &Sides,
+    ) -> Option<Cause> {
+        self.refuses(payload).or_else(|| {
+            let gate = self.special()?.gate.as_ref()?;
+            sides.refuses(gate, list, payload.borrow())
+        })
     }
 }
 
