@@ -88,6 +88,8 @@ mod book {
     mod failure_policy {}
     #[doc = include_str!("../book/src/order.md")]
     mod order {}
+    #[doc = include_str!("../book/src/rollout.md")]
+    mod rollout {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]

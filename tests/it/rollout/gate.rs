@@ -30,7 +30,13 @@ async fn what_is_outside_is_skipped_in_every_mode_with_a_cause_of_its_own() {
             entry.cause().to_string(),
             "skipped: outside its fraction of the rollout"
         );
-        assert_eq!((sub.metadata().calls(), signal.stats().count(Outcome::Skipped)), (0, 1));
+        assert_eq!(
+            (
+                sub.metadata().calls(),
+                signal.stats().count(Outcome::Skipped)
+            ),
+            (0, 1)
+        );
     }
 }
 

@@ -141,16 +141,14 @@ async fn one_rollout_of_several_event_types_has_one_fraction_and_the_same_keys_o
     #[derive(Clone)]
     struct Returned(u64);
     let placed = by_number(0.2);
-    let returned = placed.with_key(|returned: &Returned| returned.0.to_be_bytes());
+    let returned = placed
+        .rest()
+        .with_key(|returned: &Returned| returned.0.to_be_bytes());
     let signal = Signal::<Returned>::new();
-    signal
-        .listen()
-        .rollout(&returned.rest())
-        .on_sync(|_| ())
-        .unwrap();
+    signal.listen().rollout(&returned).on_sync(|_| ()).unwrap();
     for fraction in [0.2, 0.7] {
         placed.set(fraction).unwrap();
-        assert!((returned.fraction() - fraction).abs() < 1e-12);
+        assert!((returned.rest().fraction() - fraction).abs() < 1e-12);
         let keys = taken(&placed, 500).await;
         for key in 0..500 {
             let of_the_rest = signal.emit(Returned(key)).await.delivered() == 1;
