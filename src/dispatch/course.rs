@@ -275,7 +275,7 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) {
         let last = self.next == self.snapshot().entries.len();
-        let list = self.snapshot().number;
+        let number = self.snapshot().number;
         let core = self.core;
         let more = self.more.get_or_insert_default();
         let start = Start {
@@ -287,7 +287,7 @@ impl<E: Event> State<'_, E> {
             permit: &mut more.permit,
             turn: more.turn.share(),
             timed_from: None,
-            list,
+            list: number,
             sides: &more.sides,
         };
         let since = more.probe.then(clock::now);

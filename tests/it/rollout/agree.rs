@@ -232,7 +232,7 @@ async fn two_rollouts_in_one_signal_do_not_mix() {
         signal
             .listeners()
             .iter()
-            .map(|one| one.calls())
+            .map(fanfare::Metadata::calls)
             .collect::<Vec<_>>()
     };
     assert_eq!(signal.emit(7).await.delivered(), 2);

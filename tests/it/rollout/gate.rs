@@ -280,13 +280,13 @@ fn what_is_no_fraction_is_refused_by_name_and_changes_nothing() {
 #[tokio::test]
 async fn a_rollout_does_not_keep_its_listeners() {
     let rollout = by_number(0.5);
-    let token = Arc::new(());
+    let token = Arc::new(7);
     {
         let signal = Signal::<u64>::new();
         // A listener that turns its own rollout back.
         let (own, kept) = (rollout.clone(), Arc::clone(&token));
         let listener = async move |_| {
-            let _kept = &kept;
+            assert_eq!(*kept, 7);
             own.set(0.0).unwrap();
         };
         signal.listen().rollout(&rollout).on(listener).unwrap();
