@@ -148,7 +148,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("\nfraction      new      old  moved to new  moved back");
-    table.iter().for_each(|row| println!("{row}"));
+    for row in &table {
+        println!("{row}");
+    }
     println!("\nOK: each of {next} orders was priced just once, and nobody went back");
     Ok(())
 }

@@ -16,8 +16,9 @@ pub(crate) trait Entry<E>: Listed {
     /// Calls the listener, unless there is something to look at first: [`Step::NotPlain`]. See [`Callee::call`].
     fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step;
 
-    /// Why the listener's filter keeps it from being called, if it does.
-    fn refuses(&self, payload: &Payload<E>) -> Option<Cause>;
+    /// Why the listener's filter or rollout keeps it from being called in an emission that has the list of this number, if one does. The filter is asked first: a rollout is a fraction
+    /// of what the listener wants.
+    fn passes_over(&self, payload: &Payload<E>, list: u64, sides: &Sides) -> Option<Cause>;
 
     /// Calls the listener. See [`Callee::call`].
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step;
@@ -55,6 +56,19 @@ pub(crate) struct Special<E> {
     /// The listener that took this one's place. An emission that began before the swap and has not come to this entry calls the new listener, so
     /// that it sees one of the two and never neither or both.
     successor: OnceLock<Arc<dyn Entry<E>>>,
+}
+
+impl<E: Event> Special<E> {
+    /// Why the filter keeps the listener from being called, if it does.
+    #[inline]
+    fn refuses(&self, payload: &Payload<E>) -> Option<Cause> {
+        let filter = self.filter.as_ref()?;
+        match catch(|| filter(payload.borrow())) {
+            Ok(true) => None,
+            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
+            Err(message) => Some(Cause::Panicked(message)),
+        }
+    }
 }
 
 /// Makes an entry: as its list has it, and as its subscription does.
@@ -95,13 +109,12 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
         self.call_if_its_filter_says_so(call, slot, cx)
     }
 
-    fn refuses(&self, payload: &Payload<E>) -> Option<Cause> {
-        let filter = self.special.as_ref()?.filter.as_ref()?;
-        match catch(|| filter(payload.borrow())) {
-            Ok(true) => None,
-            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
-            Err(message) => Some(Cause::Panicked(message)),
-        }
+    fn passes_over(&self, payload: &Payload<E>, list: u64, sides: &Sides) -> Option<Cause> {
+        let special = self.special.as_ref()?;
+        special.refuses(payload).or_else(|| {
+            let gate = special.gate.as_ref()?;
+            sides.refuses(gate, list, payload.borrow())
+        })
     }
 
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
@@ -143,7 +156,8 @@ impl<E: Event, C: Callee<E>> Registered<E, C> {
         if !self.record.is_plain_but_for_its_filter() {
             return Step::NotPlain;
         }
-        match self.refuses(call.payload) {
+        let special = self.special.as_ref();
+        match special.and_then(|special| special.refuses(call.payload)) {
             Some(cause) => Step::Refused(Box::new(cause)),
             None => Entry::call(self, call, slot, Some(cx)),
         }
@@ -164,22 +178,6 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
             rollout: self.gate().map(Gate::words),
             ..metadata
         }
-    }
-}
-
-impl<E: Event> dyn Entry<E> {
-    /// Why the listener's filter or rollout keeps it from being called in an emission that has the list of this number, if one does. The filter is asked first: a rollout is a fraction
-    /// of what the listener wants.
-    pub(crate) fn passes_over(
-        &self,
-        payload: &Payload<E>,
-        list: u64,
-        sides: &Sides,
-    ) -> Option<Cause> {
-        self.refuses(payload).or_else(|| {
-            let gate = self.special()?.gate.as_ref()?;
-            sides.refuses(gate, list, payload.borrow())
-        })
     }
 }
 
