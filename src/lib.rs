@@ -28,6 +28,7 @@
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
+//! | roll a listener out to a fraction | [`Rollout`], [`ListenBuilder::rollout`] |
 //! | look inside | [`Metadata`], [`Stats`], [`Description`] |
 //! | stop | [`Bus::shutdown`], [`Shutdown`] |
 //!
@@ -64,7 +65,7 @@ pub use outcome::{
     ReportEntry, Skip, Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};
-pub use registry::{Changed, Metadata, RegisterError, Setting};
+pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
     Batch, Description, EventOnly, ListenBuilder, OnceMeans, Scoped, Shutdown, Signal,
     SignalBuilder, Subscription, Undelivered, Unfinished, WeakSignal, WithDelivery,
@@ -87,6 +88,8 @@ mod book {
     mod failure_policy {}
     #[doc = include_str!("../book/src/order.md")]
     mod order {}
+    #[doc = include_str!("../book/src/rollout.md")]
+    mod rollout {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]

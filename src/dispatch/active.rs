@@ -38,6 +38,14 @@ impl<E: Event> Active<E> {
         }
     }
 
+    /// The tasks, if that is how the listeners run.
+    pub(super) fn running_tasks(&self) -> Option<&Tasks<E>> {
+        match self {
+            Self::Tasks(tasks) => Some(tasks),
+            _ => None,
+        }
+    }
+
     /// A new poll of the emission begins.
     pub(super) fn rewind(&mut self) {
         if let Self::Few(few) = self {

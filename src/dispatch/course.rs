@@ -20,7 +20,7 @@ use crate::context::{Frame, Link, Loan, Outer, has_turn};
 use crate::event::Event;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
-use crate::registry::{Deliveries, Entry, Nth};
+use crate::registry::{Deliveries, Entry, Nth, Sides};
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, the turn, and the pass.
@@ -38,6 +38,8 @@ pub(super) struct More<'a, E: Event> {
     checked: Option<Arc<dyn Entry<E>>>,
     /// What the emission was made in, for its tasks.
     outer: Option<Arc<Link>>,
+    /// Once there are tasks, they have it.
+    sides: Sides,
     pub(super) watch: Watch<'a>,
     /// The emission has had its first permit.
     admitted: bool,
@@ -60,6 +62,7 @@ impl<E: Event> Default for More<'_, E> {
             spare: None,
             checked: None,
             outer: None,
+            sides: Sides::default(),
             watch: Watch::default(),
             admitted: false,
             own_polled: false,
@@ -231,7 +234,7 @@ impl<E: Event> State<'_, E> {
         } else if checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
             None
         } else {
-            entry.refuses(&self.payload)
+            self.passes_over(entry)
         };
         if let Some(cause) = refusal {
             self.pass_over(listed, entry, cause);
@@ -259,6 +262,15 @@ impl<E: Event> State<'_, E> {
         Poll::Ready(())
     }
 
+    /// See [`Entry::passes_over`].
+    fn passes_over(&mut self, entry: &Arc<dyn Entry<E>>) -> Option<Cause> {
+        let list = self.snapshot().number;
+        let more = self.more.get_or_insert_default();
+        let tasks = more.active.running_tasks();
+        let sides = tasks.map_or(&more.sides, Tasks::sides);
+        entry.passes_over(&self.payload, list, sides)
+    }
+
     fn start_here(
         &mut self,
         own: Pin<&mut Place<E>>,
@@ -268,6 +280,7 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) {
         let last = self.next == self.snapshot().entries.len();
+        let number = self.snapshot().number;
         let core = self.core;
         let more = self.more.get_or_insert_default();
         let start = Start {
@@ -279,6 +292,8 @@ impl<E: Event> State<'_, E> {
             permit: &mut more.permit,
             turn: more.turn.share(),
             timed_from: None,
+            list: number,
+            sides: &more.sides,
         };
         let since = more.probe.then(clock::now);
         let finished = if own.is_free() {
@@ -307,13 +322,14 @@ impl<E: Event> State<'_, E> {
         let core = self.core;
         let owned = entry.kind().owns();
         let left = self.snapshot().entries.len() - self.next;
+        let list = self.snapshot().number;
         let payload = match catch(|| self.payload.split(owned, left == 0)) {
             Ok(payload) => payload,
             Err(message) => return self.fail(index, entry, Cause::Panicked(message)),
         };
         let registry = self.registry.expect("nothing runs without a signal");
         let more = self.more();
-        let outer = &mut more.outer;
+        let (outer, sides) = (&mut more.outer, &mut more.sides);
         let turn = more.turn.share().cloned();
         let tasks = more.active.tasks(|| {
             let handle = core.options.handle()?;
@@ -323,6 +339,8 @@ impl<E: Event> State<'_, E> {
                 outer: outer.take(),
                 turn,
                 turn_of: base.turn,
+                list,
+                sides: std::mem::take(sides),
             };
             Some(Tasks::new(handle, shared, left + 1))
         });

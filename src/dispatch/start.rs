@@ -13,7 +13,7 @@ use crate::event::{Event, Held};
 use crate::listener::{Blocked, Call, Payload, Slot, Step};
 use crate::outcome::{Cause, Skip, catch};
 use crate::pool::Permit;
-use crate::registry::{Entry, Record};
+use crate::registry::{Entry, Record, Sides};
 
 /// How far a call came in its first poll.
 pub(super) enum Started<E> {
@@ -34,6 +34,9 @@ pub(super) struct Start<'a, E: Event> {
     /// A share of the emission's turn, for a thread that nobody can stop.
     pub(super) turn: Option<&'a Held>,
     pub(super) timed_from: Option<Instant>,
+    /// The number of the emission's list.
+    pub(super) list: u64,
+    pub(super) sides: &'a Sides,
 }
 
 impl<E: Event> Start<'_, E> {
@@ -48,7 +51,7 @@ impl<E: Event> Start<'_, E> {
         if !Arc::ptr_eq(entry, self.entry) {
             // It took the place of the one that was looked at, a moment ago.
             called_instead(self.entry, entry);
-            if let Some(cause) = entry.refuses(self.payload) {
+            if let Some(cause) = entry.passes_over(self.payload, self.list, self.sides) {
                 return self.refuse(entry, cause);
             }
         }

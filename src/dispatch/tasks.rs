@@ -17,7 +17,7 @@ use crate::event::{Event, Held};
 use crate::listener::{Payload, Step};
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::{Acquire, Permit};
-use crate::registry::{Entry, Registry};
+use crate::registry::{Entry, Registry, Sides};
 use crate::sync::{Handle, JoinSet, TaskId};
 
 /// The tasks of one emission. Dropping it aborts them: each ends at its next await point.
@@ -46,6 +46,9 @@ pub(super) struct Shared<E> {
     pub(super) turn: Option<Held>,
     /// The key of that turn, as a frame has it.
     pub(super) turn_of: u64,
+    /// The number of the emission's list.
+    pub(super) list: u64,
+    pub(super) sides: Sides,
 }
 
 pin_project! {
@@ -110,6 +113,8 @@ impl<E: Event> Future for Errand<E> {
                 permit: this.permit,
                 turn: this.shared.turn.as_ref(),
                 timed_from: Some(clock::now()),
+                list: this.shared.list,
+                sides: &this.shared.sides,
             };
             let finished = this.place.start(start, &base, cx);
             finished.map_or(Poll::Pending, Poll::Ready)
@@ -131,6 +136,10 @@ impl<E: Event> Tasks<E> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.set.is_empty()
+    }
+
+    pub(super) fn sides(&self) -> &Sides {
+        &self.shared.sides
     }
 
     /// Spawns one call. Without a permit of the emission's own it waits for one in the task.

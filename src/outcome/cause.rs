@@ -28,7 +28,7 @@ pub enum Outcome {
     Cancelled,
     /// It was handed to a background retry.
     Deferred,
-    /// It was passed over on purpose: filtered, removed, spent, stopped, disabled, paused, or a duplicate.
+    /// It was passed over on purpose: filtered, removed, spent, stopped, disabled, paused, a duplicate, or outside its fraction of a rollout.
     Skipped,
 }
 
@@ -298,6 +298,8 @@ pub enum Skip {
     Paused,
     /// Its dedup layer has seen an event of this key.
     Duplicate,
+    /// The event is outside of its fraction of a [`Rollout`](crate::Rollout).
+    OutsideFraction,
 }
 
 impl fmt::Display for Skip {
@@ -310,6 +312,7 @@ impl fmt::Display for Skip {
             Self::Disabled => "disabled",
             Self::Paused => "paused",
             Self::Duplicate => "a duplicate",
+            Self::OutsideFraction => "outside its fraction of the rollout",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
 
-use super::{Metadata, Record};
+use super::{Gate, Metadata, Record, Sides};
 use crate::event::Event;
 use crate::listener::{Blocked, Call, Callee, Filter, Kind, Payload, Slot, Step};
 use crate::outcome::{Cause, Skip, catch};
@@ -16,8 +16,9 @@ pub(crate) trait Entry<E>: Listed {
     /// Calls the listener, unless there is something to look at first: [`Step::NotPlain`]. See [`Callee::call`].
     fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step;
 
-    /// Why the listener's filter keeps it from being called, if it does.
-    fn refuses(&self, payload: &Payload<E>) -> Option<Cause>;
+    /// Why the listener's filter or rollout keeps it from being called in an emission that has the list of this number, if one does. The filter is asked first: a rollout is a fraction
+    /// of what the listener wants.
+    fn passes_over(&self, payload: &Payload<E>, list: u64, sides: &Sides) -> Option<Cause>;
 
     /// Calls the listener. See [`Callee::call`].
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step;
@@ -51,9 +52,23 @@ struct Registered<E, C> {
 /// What few listeners have.
 pub(crate) struct Special<E> {
     filter: Option<Filter<E>>,
+    gate: Option<Gate<E>>,
     /// The listener that took this one's place. An emission that began before the swap and has not come to this entry calls the new listener, so
     /// that it sees one of the two and never neither or both.
     successor: OnceLock<Arc<dyn Entry<E>>>,
+}
+
+impl<E: Event> Special<E> {
+    /// Why the filter keeps the listener from being called, if it does.
+    #[inline]
+    fn refuses(&self, payload: &Payload<E>) -> Option<Cause> {
+        let filter = self.filter.as_ref()?;
+        match catch(|| filter(payload.borrow())) {
+            Ok(true) => None,
+            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
+            Err(message) => Some(Cause::Panicked(message)),
+        }
+    }
 }
 
 /// Makes an entry: as its list has it, and as its subscription does.
@@ -61,11 +76,16 @@ pub(crate) fn entry<E: Event>(
     record: Record,
     callee: impl Callee<E> + 'static,
     filter: Option<Filter<E>>,
+    gate: Option<Gate<E>>,
 ) -> (Arc<dyn Entry<E>>, Arc<dyn Listed>) {
+    if gate.is_some() {
+        record.look_before_each_call();
+    }
     // Only a listener with a key can be replaced.
-    let special = (filter.is_some() || record.key().is_some()).then(|| {
+    let special = (filter.is_some() || gate.is_some() || record.key().is_some()).then(|| {
         Box::new(Special {
             filter,
+            gate,
             successor: OnceLock::new(),
         })
     });
@@ -74,7 +94,11 @@ pub(crate) fn entry<E: Event>(
         special,
         callee,
     });
-    (Arc::clone(&entry) as Arc<dyn Entry<E>>, entry)
+    let listed = Arc::clone(&entry) as Arc<dyn Listed>;
+    if let Some(gate) = entry.gate() {
+        gate.stands_before(&listed);
+    }
+    (entry, listed)
 }
 
 impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
@@ -85,13 +109,12 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
         self.call_if_its_filter_says_so(call, slot, cx)
     }
 
-    fn refuses(&self, payload: &Payload<E>) -> Option<Cause> {
-        let filter = self.special.as_ref()?.filter.as_ref()?;
-        match catch(|| filter(payload.borrow())) {
-            Ok(true) => None,
-            Ok(false) => Some(Cause::Skipped(Skip::Filtered)),
-            Err(message) => Some(Cause::Panicked(message)),
-        }
+    fn passes_over(&self, payload: &Payload<E>, list: u64, sides: &Sides) -> Option<Cause> {
+        let special = self.special.as_ref()?;
+        special.refuses(payload).or_else(|| {
+            let gate = special.gate.as_ref()?;
+            sides.refuses(gate, list, payload.borrow())
+        })
     }
 
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
@@ -115,6 +138,12 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
     }
 }
 
+impl<E, C> Registered<E, C> {
+    fn gate(&self) -> Option<&Gate<E>> {
+        self.special.as_ref()?.gate.as_ref()
+    }
+}
+
 impl<E: Event, C: Callee<E>> Registered<E, C> {
     /// Apart, so that what stands before the call of most listeners stays small.
     #[inline(never)]
@@ -127,7 +156,8 @@ impl<E: Event, C: Callee<E>> Registered<E, C> {
         if !self.record.is_plain_but_for_its_filter() {
             return Step::NotPlain;
         }
-        match self.refuses(call.payload) {
+        let special = self.special.as_ref();
+        match special.and_then(|special| special.refuses(call.payload)) {
             Some(cause) => Step::Refused(Box::new(cause)),
             None => Entry::call(self, call, slot, Some(cx)),
         }
@@ -141,8 +171,13 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
 
     fn metadata(&self) -> Metadata {
         let layers = self.callee.stack().cloned();
-        self.record
-            .metadata(self.callee.kind(), self.callee.storage(), layers)
+        let metadata = self
+            .record
+            .metadata(self.callee.kind(), self.callee.storage(), layers);
+        Metadata {
+            rollout: self.gate().map(Gate::words),
+            ..metadata
+        }
     }
 }
 

@@ -66,6 +66,6 @@ impl Gone {
         record.set_sequence(self.sequence);
         record.mark_removed();
         let nothing = callee::borrowed(|_: &E| Step::Done);
-        entry(record, nothing, None).0
+        entry(record, nothing, None, None).0
     }
 }

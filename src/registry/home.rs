@@ -20,6 +20,9 @@ pub(crate) trait Host: Send + Sync {
 
     /// Puts a new version in the place of the newest: whoever takes it in hand sees all that was written before. Hands out those before it.
     fn renew(&self) -> Before;
+
+    /// Makes the same listeners a new list, if `note` says so when it hears the number: nobody can have that list before.
+    fn renumber(&self, note: &mut dyn FnMut(u64) -> bool);
 }
 
 /// Sees what is changed at run time.

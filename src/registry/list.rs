@@ -368,4 +368,17 @@ impl<E: Event> Host for Registry<E> {
         }
         self.past.lock().before.clone()
     }
+
+    fn renumber(&self, note: &mut dyn FnMut(u64) -> bool) {
+        // The old version outlives the lock: see `insert`.
+        let _old = {
+            let _changing = self.changing.lock();
+            let old = self.snapshot();
+            let number = self.next_number();
+            if note(number) {
+                self.publish(number, old.entries.to_vec(), Arc::clone(&old.keys));
+            }
+            old
+        };
+    }
 }

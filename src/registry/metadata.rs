@@ -29,6 +29,7 @@ pub struct Metadata {
     pub(crate) kind: Kind,
     pub(crate) storage: Option<Storage>,
     pub(crate) layers: Option<Arc<[String]>>,
+    pub(crate) rollout: Option<String>,
     pub(crate) off: Option<Skip>,
     pub(crate) priority: i32,
     pub(crate) stage: u32,
@@ -99,6 +100,23 @@ impl Metadata {
     /// ```
     pub fn layers(&self) -> &[String] {
         self.layers.as_deref().unwrap_or_default()
+    }
+
+    /// The rollout that it is a side of, if there is one, with the fraction that is set now.
+    ///
+    /// ```
+    /// use fanfare::{Rollout, Signal};
+    ///
+    /// let signal = Signal::<u32>::new();
+    /// let rollout = Rollout::by_key(0.01, |n: &u32| n.to_be_bytes()).salt("new-pricing");
+    /// let new = signal.listen().rollout(&rollout).on(async |_| {})?;
+    /// let old = signal.listen().rollout(&rollout.rest()).on(async |_| {})?;
+    /// assert_eq!(new.metadata().rollout(), Some("1% by key (salt `new-pricing`)"));
+    /// assert_eq!(old.metadata().rollout(), Some("the other 99% by key (salt `new-pricing`)"));
+    /// # Ok::<(), fanfare::RegisterError>(())
+    /// ```
+    pub fn rollout(&self) -> Option<&str> {
+        self.rollout.as_deref()
     }
 
     /// Why it is not called now, if it is switched off: [`Skip::Disabled`] or [`Skip::Paused`]. See [`Subscription::disable`](crate::Subscription::disable).

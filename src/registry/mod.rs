@@ -17,6 +17,7 @@ mod home;
 mod list;
 mod metadata;
 mod record;
+mod rollout;
 mod snapshot;
 mod version;
 
@@ -27,5 +28,7 @@ pub(crate) use home::{Home, Host, OnChange, Totals};
 pub(crate) use list::{Insert, Order as SnapshotOrder, Registry};
 pub use metadata::Metadata;
 pub(crate) use record::{Budget, Nth, Record, Wishes};
+pub use rollout::Rollout;
+pub(crate) use rollout::{Gate, Sides};
 pub(crate) use snapshot::{Deliveries, Snapshot};
 pub(crate) use version::{Before, Held};

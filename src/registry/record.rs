@@ -79,7 +79,7 @@ const FOR_GOOD: u64 = u64::MAX;
 
 /// It has been removed.
 const REMOVED: u32 = 1 << 31;
-/// Something is to be looked at before each call that takes more than a pass: a budget, or that it blocks.
+/// Something is to be looked at before each call that takes more than a pass: a budget, a rollout, or that it blocks.
 const CHECKED: u32 = 1 << 30;
 /// It has a filter.
 const FILTERED: u32 = 1 << 29;
@@ -175,6 +175,11 @@ impl Record {
             0 => self.added.load(Ordering::Relaxed),
             since => since,
         }
+    }
+
+    /// Something is to be looked at before each call of it. Said before anybody can call it.
+    pub(super) fn look_before_each_call(&self) {
+        self.state.fetch_or(CHECKED, Ordering::AcqRel);
     }
 
     /// Who it is, for a report or a log line.
@@ -400,6 +405,7 @@ impl Record {
             kind,
             storage,
             layers,
+            rollout: None,
             off: self.off(),
             priority: self.priority(),
             stage: self.stage(),

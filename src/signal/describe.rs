@@ -83,8 +83,11 @@ impl Description {
             lines.push(("layers", inner.layers.words().join(" > ")));
         }
         for listener in inner.metadata() {
+            let who = &listener.identity;
+            if let Some(rollout) = listener.rollout() {
+                lines.push(("rollout", format!("of {who}: {rollout}")));
+            }
             if !listener.layers().is_empty() {
-                let who = &listener.identity;
                 lines.push((
                     "layers",
                     format!("of {who}: {}", listener.layers().join(" > ")),

@@ -118,9 +118,11 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
             filtered: self.filter.is_some(),
         };
         let home = Arc::clone(self.signal().inner.registry.home());
+        let gate = self.rollout.as_ref().map(|rollout| rollout.gate(&home));
+        let gate = gate.transpose()?;
         let record = Record::new(unique_id(), self.location, home, kind, wishes);
         let callee = callee(&record);
-        let (entry, listed) = entry(record, callee, self.filter);
+        let (entry, listed) = entry(record, callee, self.filter, gate);
         // Before anybody can call it.
         made(&listed);
         let subscription = Subscription::new(listed);

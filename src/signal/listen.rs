@@ -8,6 +8,7 @@ use super::{Batch, Signal};
 use crate::event::Event;
 use crate::layer::{Keyed, Layers, layer_methods};
 use crate::listener::Filter;
+use crate::registry::Rollout;
 
 /// Registers one listener; everything is optional and by name. The last call, `on` or one of its siblings, says what is called.
 ///
@@ -41,6 +42,7 @@ pub struct ListenBuilder<'a, E: Event, Takes = EventOnly> {
     pub(super) times: Option<u64>,
     pub(super) once_means: Option<OnceMeans>,
     pub(super) filter: Option<Filter<E>>,
+    pub(super) rollout: Option<Rollout<E>>,
     pub(super) layers: Layers,
     takes: PhantomData<Takes>,
 }
@@ -78,6 +80,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             times: None,
             once_means: None,
             filter: None,
+            rollout: None,
             layers: match &target {
                 Target::Signal(signal) => signal.inner.layers.clone(),
                 Target::Batch(batch) => batch.signal().inner.layers.clone(),
@@ -113,6 +116,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             times: self.times,
             once_means: self.once_means,
             filter: self.filter,
+            rollout: self.rollout,
             layers: self.layers,
             takes: PhantomData,
         }
@@ -223,6 +227,13 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
     /// How many keys this listener works on at once where its events are [keyed](Self::keyed_by). A listener that sleeps before a retry holds none. Default: 64; from 1 to 65,536.
     pub fn lanes(mut self, keys: usize) -> Self {
         self.layers.slots().lanes = Some(keys);
+        self
+    }
+
+    /// Calls the listener only for its side of the rollout; what is outside of that is reported as skipped. Asked after the filter, and before a permit is taken. The last one that is
+    /// given is the one that counts. Default: every event. See [`Rollout`].
+    pub fn rollout(mut self, rollout: &Rollout<E>) -> Self {
+        self.rollout = Some(rollout.clone());
         self
     }
 

@@ -19,6 +19,7 @@ mod pool;
 mod properties;
 mod registry;
 mod regressions;
+mod rollout;
 mod runtimes;
 mod shutdown;
 mod support;
