@@ -1,5 +1,6 @@
 //! One listener in a list.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
@@ -39,6 +40,9 @@ pub(crate) trait Listed: Send + Sync {
 
     /// What is known about it, with the counts as they were last settled.
     fn metadata(&self) -> Metadata;
+
+    /// See [`Callee::station`].
+    fn station(&self) -> Option<&(dyn Any + Send + Sync)>;
 }
 
 /// An entry with the type of its listener.
@@ -140,9 +144,13 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
     }
 
     fn metadata(&self) -> Metadata {
-        let layers = self.callee.stack().cloned();
+        let layers = self.callee.stack();
         self.record
             .metadata(self.callee.kind(), self.callee.storage(), layers)
+    }
+
+    fn station(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.callee.station()
     }
 }
 
