@@ -165,7 +165,11 @@ pub(super) struct Part {
 
 impl Ledger {
     /// What the window holds now.
-    fn counted(&mut self, now: Instant, window: Duration) -> (Option<Instant>, [Part; PARTS]) {
+    pub(super) fn counted(
+        &mut self,
+        now: Instant,
+        window: Duration,
+    ) -> (Option<Instant>, [Part; PARTS]) {
         if self.began.is_some() {
             self.at(now, window);
         }
