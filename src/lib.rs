@@ -29,6 +29,7 @@
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | look inside | [`Metadata`], [`Stats`], [`Description`] |
+//! | change settings while they are used | [`Subscription::change`], [`Signal::change`], [`layer::Change`], [`Bus::resize_pool`] |
 //! | stop | [`Bus::shutdown`], [`Shutdown`] |
 //!
 //! # Panics of listeners
@@ -113,6 +114,8 @@ mod book {
     mod tower {}
     #[doc = include_str!("../book/src/layers/recipes.md")]
     mod recipes {}
+    #[doc = include_str!("../book/src/changing-settings.md")]
+    mod changing_settings {}
     #[doc = include_str!("../book/src/patterns.md")]
     mod patterns {}
     #[doc = include_str!("../book/src/migration/broadcast.md")]

@@ -61,7 +61,7 @@ impl Change {
 
     /// Another retry. Default: it stays. See [`Retry`].
     ///
-    /// A call that runs goes by it from its next failed attempt on, and counts the attempts that it has made: five were made of five that there may be now, and it is given up. A wait that has
+    /// A call that runs goes by it from its next failed attempt on, and counts the attempts that it has made: if it has made as many as there may be now, it is given up. A wait that has
     /// begun is waited to its end. The delays go on where they were: the third is the third of the new ones. A [`max_elapsed`](Retry::max_elapsed) where there was none counts from the first
     /// failure of a call that began before.
     ///
@@ -75,7 +75,7 @@ impl Change {
     /// Another rate limit. Default: it stays. Neither `per_key` nor `shared`. See [`RateLimit`].
     ///
     /// The tokens that are there stay, as many as the new burst takes; so none are given by a change, and none are owed but by calls that wait. Those keep their order and have their turns by
-    /// the new rate, also beyond the time of a new `wait_up_to`. A bucket that is full is full still after a time without calls that fills the new one, as one is that was never used.
+    /// the new rate, also beyond the time of a new `wait_up_to`. A bucket that is full stays full.
     ///
     /// Costs a look at each key.
     pub fn rate_limit(mut self, rate_limit: RateLimit) -> Self {

@@ -79,7 +79,7 @@ async fn a_window_of_another_size_or_kind_carries_over_what_it_can() {
     assert_eq!(window(&handle), (4, 2), "as ended now");
     sleep(5 * SECOND).await;
     emit(&signal, &[2, 2]).await;
-    sub.change(change(time(100 * SECOND, 10))).unwrap();
+    sub.change(change(time(100 * SECOND, 100))).unwrap();
     assert_eq!(window(&handle), (6, 2), "at the times that they have");
     sub.change(change(time(4 * SECOND, 4))).unwrap();
     assert_eq!(window(&handle), (2, 0), "the young ones");
