@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Change, ChangeError, CircuitBreaker, Concurrency, FailurePolicy, Place, RateLimit};
-use super::{Retry, check_times};
+use super::{
+    Change, ChangeError, CircuitBreaker, Concurrency, Deadline, FailurePolicy, Place, RateLimit,
+    Retry, Timeout, check_times,
+};
 use crate::registry::Setting;
 use crate::sync::swap::{ArcSwap, Guard, Shared};
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -126,15 +128,17 @@ impl Cells {
     /// Makes the whole change, or none of it.
     pub(super) fn change(
         &self,
-        change: &Change,
+        change: Change,
         policy: &FailurePolicy,
     ) -> Result<Vec<Told>, ChangeError> {
         change.check()?;
         let made: Vec<_> = {
             let _changing = self.changing.lock();
-            let steps = self.steps(change, policy)?.into_iter();
+            let steps = self.steps(&change, policy)?.into_iter();
             steps.map(|(setting, step)| (setting, step())).collect()
         };
+        // With it goes code of the user's: no lock is held any more.
+        drop(change);
         let told = made.into_iter().map(|(setting, applied)| {
             (applied.rest)();
             Told {
@@ -152,8 +156,8 @@ impl Cells {
         change: &Change,
         policy: &FailurePolicy,
     ) -> Result<Vec<(Setting, Step<'a>)>, ChangeError> {
-        let deadline = change.deadline.map(|it| it.given());
-        let timeout = change.timeout.map(|it| it.given());
+        let deadline = change.deadline.map(Deadline::given);
+        let timeout = change.timeout.map(Timeout::given);
         let stays = |cell: &Option<Arc<LiveTime>>| cell.as_ref().map(|cell| cell.get());
         let retry = change
             .retry

@@ -44,7 +44,7 @@ impl Station {
     }
 
     /// Changes settings of its layers, all that are named or none.
-    pub(crate) fn change(&self, change: &Change) -> Result<Vec<Told>, ChangeError> {
+    pub(crate) fn change(&self, change: Change) -> Result<Vec<Told>, ChangeError> {
         self.live.change(change, &self.policy)
     }
 

@@ -67,7 +67,8 @@ impl<E: Event> Signal<E> {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`], if there is no pool, or the size makes no sense.
+    /// [`ChangeError`], if there is no pool, or the size makes no sense. The lanes of a signal that is [keyed](crate::SignalBuilder::keyed_by) are no pool:
+    /// [`resize_lanes`](Self::resize_lanes).
     ///
     /// ```
     /// use fanfare::{Pool, Signal};
@@ -79,7 +80,9 @@ impl<E: Event> Signal<E> {
     /// ```
     pub fn resize_pool(&self, size: usize) -> Result<(), ChangeError> {
         let core = &self.inner.core;
-        resize(core.options.pool.as_ref(), size, &core.home)
+        // Lanes of its own are changed by `resize_lanes`.
+        let pool = core.options.pool.as_ref();
+        resize(pool.filter(|_| !core.options.own_lanes), size, &core.home)
     }
 }
 
@@ -90,7 +93,7 @@ fn make<L: Listed + ?Sized>(listed: &L, change: Change) -> Result<(), ChangeErro
     let station = listed.station().and_then(|it| it.downcast_ref::<Station>());
     let station = station.ok_or(ChangeError::NoSuchLayer { setting })?;
     let record = listed.record();
-    for told in station.change(&change)? {
+    for told in station.change(change)? {
         let (before, after) = (told.before, told.after);
         let listener = Some(record.identity());
         record.home.changed(listener, told.setting, before, after);

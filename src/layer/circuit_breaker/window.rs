@@ -160,11 +160,11 @@ impl Window {
                 let width = length / buckets;
                 self.origin = Some(origin);
                 for (number, tally) in old.buckets {
-                    let ended = u32::try_from(number + 1)
-                        .ok()
-                        .and_then(|n| width.checked_mul(n))
-                        .and_then(|end| origin.checked_add(end - Duration::from_nanos(1)));
-                    self.record(tally, ended.map_or(now, |ended| ended.min(now)));
+                    let buckets = u32::try_from(number + 1).unwrap_or(u32::MAX);
+                    let end = origin.checked_add(width.saturating_mul(buckets));
+                    // The end of a bucket is the beginning of the next.
+                    let last = end.and_then(|end| end.checked_sub(Duration::from_nanos(1)));
+                    self.record(tally, last.map_or(now, |last| last.min(now)));
                 }
                 self.tally(now);
             }

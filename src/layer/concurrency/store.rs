@@ -86,13 +86,12 @@ impl Store {
             arrival
         };
         let arrival = match (&self.keyed, key) {
-            (Some(keyed), Some(key)) => match keyed.places.enter(key, arrive) {
-                Ok((arrival, _)) => arrival,
-                Err(TooMany) => {
-                    let limit = keyed.places.most();
-                    return Err(self.rejected(Rejection::TooManyKeys { limit }));
-                }
-            },
+            (Some(keyed), Some(key)) => {
+                let arrived = keyed.places.enter(key, arrive);
+                let limit = keyed.places.most();
+                let too_many = |TooMany| self.rejected(Rejection::TooManyKeys { limit });
+                arrived.map_err(too_many)?.0
+            }
             _ => arrive(&mut self.common.lock()),
         };
         match arrival {

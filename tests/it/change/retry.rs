@@ -176,7 +176,7 @@ async fn settings_that_were_replaced_are_let_go_of() {
     let (kept, signal) = (Arc::new(()), Signal::new());
     let held = Arc::clone(&kept);
     let delays = move || {
-        let _held = &held;
+        assert_eq!(Arc::strong_count(&held), 2);
         std::iter::repeat_n(SECOND, 1)
     };
     let (sub, _) = failing(&signal, Retry::delays(delays));

@@ -1,6 +1,7 @@
 //! Times, pools, who is told, and what is refused.
 
 use std::future::pending;
+use std::time::Duration;
 
 use fanfare::layer::{Change, ChangeError, CircuitBreaker, Concurrency, RateLimit, Retry};
 use fanfare::{Bus, Outcome, Pool, Setting, Signal};
@@ -124,7 +125,7 @@ async fn a_change_that_makes_no_sense_changes_nothing_and_says_why() {
         "option `timeout` cannot be 1s with a deadline of 1s: an attempt's timeout is shorter than the deadline of all attempts",
     );
     refused(
-        Change::new().timeout(0 * SECOND),
+        Change::new().timeout(Duration::ZERO),
         "option `timeout` cannot be 0ns: it takes a time above zero",
     );
     refused(
@@ -209,6 +210,15 @@ async fn a_pool_is_resized_and_the_observers_of_the_signal_are_told() {
     signal.resize_pool(5).unwrap();
     assert!(signal.resize_pool(0).is_err());
     assert_eq!(log.len(), 0);
+}
+
+#[tokio::test]
+async fn lanes_are_no_pool() {
+    let signal = Signal::<u32>::builder().name("keyed");
+    let signal = signal.keyed_by(|n: &u32| *n).lanes(4).build();
+    let name = "keyed".to_owned();
+    assert_eq!(signal.resize_pool(2), Err(ChangeError::NoPool { name }));
+    assert_eq!(signal.lanes(), Some(4));
 }
 
 #[tokio::test]

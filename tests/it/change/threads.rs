@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fanfare::Signal;
 use fanfare::layer::{Change, CircuitBreaker, Concurrency, RateLimit, Retry};
@@ -19,7 +20,7 @@ fn changed(n: u32) -> Change {
     match n % 4 {
         0 => change.rate_limit(RateLimit::per_second(900_000 + n % 1_000)),
         1 => change.concurrency(Concurrency::new(1 + n as usize % 4)),
-        2 => change.retry(Retry::constant(0 * SECOND).max_attempts(2 + n % 3)),
+        2 => change.retry(Retry::constant(Duration::ZERO).max_attempts(2 + n % 3)),
         _ => change.circuit_breaker(breaker().window_calls(20 + n as usize % 100)),
     }
 }
@@ -42,7 +43,7 @@ async fn no_call_is_lost_or_doubled_and_no_setting_is_torn() {
         .listen()
         .key("webhook")
         .deadline(100 * SECOND)
-        .retry(Retry::constant(0 * SECOND).max_attempts(2))
+        .retry(Retry::constant(Duration::ZERO).max_attempts(2))
         .rate_limit(rate)
         .concurrency(concurrency)
         .circuit_breaker(breaker())
