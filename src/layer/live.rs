@@ -40,17 +40,21 @@ impl LiveTime {
     }
 
     pub(super) fn get(&self) -> Duration {
-        match self.0.load(Ordering::Relaxed) {
-            // More than five centuries are for ever.
-            u64::MAX => Duration::MAX,
-            nanos => Duration::from_nanos(nanos),
-        }
+        time(self.0.load(Ordering::Relaxed))
     }
 }
 
 impl fmt::Debug for LiveTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
+    }
+}
+
+/// More than five centuries are for ever.
+fn time(nanos: u64) -> Duration {
+    match nanos {
+        u64::MAX => Duration::MAX,
+        nanos => Duration::from_nanos(nanos),
     }
 }
 
@@ -81,11 +85,11 @@ impl Live<Duration> for LiveTime {
     }
 
     fn change(&self, new: Duration) -> Applied {
-        let before = self.words();
-        self.0.store(nanos(new), Ordering::Relaxed);
+        let new = nanos(new);
+        let before = self.0.swap(new, Ordering::Relaxed);
         Applied {
-            before,
-            after: self.words(),
+            before: format!("{:?}", time(before)),
+            after: format!("{:?}", time(new)),
             rest: Box::new(|| {}),
         }
     }

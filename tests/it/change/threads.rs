@@ -1,8 +1,8 @@
 //! Many changes at once, while others emit.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use fanfare::Signal;
@@ -28,6 +28,33 @@ fn changed(n: u32) -> Change {
 /// One that counts and never opens: the last attempt of each call succeeds.
 fn breaker() -> CircuitBreaker {
     CircuitBreaker::new().failure_rate(1.0).min_calls(20)
+}
+
+#[test]
+fn of_two_changes_at_once_that_make_no_sense_together_one_is_refused() {
+    let signal = Signal::<u32>::new();
+    let listen = signal.listen().deadline(100 * SECOND).timeout(5 * SECOND);
+    let sub = listen.on(async |_| {}).unwrap();
+    let both = Barrier::new(2);
+    for _ in 0..2_000 {
+        let first = Change::new().deadline(100 * SECOND).timeout(5 * SECOND);
+        sub.change(first).unwrap();
+        let made = std::thread::scope(|scope| {
+            let changes = [
+                Change::new().deadline(10 * SECOND),
+                Change::new().timeout(50 * SECOND),
+            ];
+            let threads = changes.map(|change| {
+                let (sub, both) = (&sub, &both);
+                scope.spawn(move || {
+                    both.wait();
+                    sub.change(change).is_ok()
+                })
+            });
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert_ne!(made[0], made[1]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
