@@ -42,7 +42,7 @@ impl<V: Default> Swept<V> {
 
     /// Changes the state of each key.
     pub(crate) fn for_each(&self, change: impl FnMut(&mut V)) {
-        self.table.for_each(change);
+        self.table.each(change);
     }
 
     /// Changes the state of a key, which is made if there is none and there is room, or an idle key that makes room.

@@ -46,11 +46,6 @@ impl<V: Default> Table<V> {
         self.most.store(most, Ordering::Relaxed);
     }
 
-    /// Changes the state of each key.
-    pub(crate) fn for_each(&self, mut change: impl FnMut(&mut V)) {
-        self.map.iter_mut().for_each(|mut known| change(&mut known));
-    }
-
     /// Changes the state of a key, which is made if there is none and there is room. Also says whether it was.
     pub(crate) fn enter<R>(
         &self,

@@ -189,7 +189,7 @@ impl Live<Concurrency> for Store {
         change(&mut self.common.lock());
         if let Some(keyed) = &self.keyed {
             keyed.places.set_most(new.most_keys());
-            keyed.places.for_each(change);
+            keyed.places.each(change);
         }
         drop(changing);
         Applied {
