@@ -30,6 +30,7 @@
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | roll a listener out to a fraction | [`Rollout`], [`ListenBuilder::rollout`] |
 //! | look inside | [`Metadata`], [`Stats`], [`Description`] |
+//! | change settings while they are used | [`Subscription::change`], [`Signal::change`], [`layer::Change`], [`Bus::resize_pool`] |
 //! | stop | [`Bus::shutdown`], [`Shutdown`] |
 //!
 //! # Panics of listeners
@@ -116,6 +117,8 @@ mod book {
     mod tower {}
     #[doc = include_str!("../book/src/layers/recipes.md")]
     mod recipes {}
+    #[doc = include_str!("../book/src/changing-settings.md")]
+    mod changing_settings {}
     #[doc = include_str!("../book/src/patterns.md")]
     mod patterns {}
     #[doc = include_str!("../book/src/migration/broadcast.md")]

@@ -8,9 +8,9 @@ use super::BusBuilder;
 use super::map::Map;
 use crate::dispatch::{Core, Emit, Options};
 use crate::event::Event;
-use crate::layer::Layers;
+use crate::layer::{ChangeError, Layers};
 use crate::registry::{Home, Metadata};
-use crate::signal::{Description, Inner, Shutdown, Signal, shutdown};
+use crate::signal::{Description, Inner, Shutdown, Signal, resize, shutdown};
 
 /// All signals of a service, found by event type. Cheap to clone; clones are the same bus.
 ///
@@ -73,10 +73,12 @@ impl Bus {
     }
 
     pub(super) fn with_options(options: Options, layers: Layers, name: Arc<str>) -> Self {
+        let home = Arc::new(Home::new(name));
+        home.set_observers(options.on_change.clone());
         Self {
             inner: Arc::new(Shared {
                 signals: Map::new(),
-                unknown: Arc::new(Core::new(&Arc::new(Home::new(name)), "", options.clone())),
+                unknown: Arc::new(Core::new(&home, "", options.clone())),
                 options,
                 layers,
             }),
@@ -175,6 +177,27 @@ impl Bus {
     /// Whether [`shutdown`](Self::shutdown) has been called.
     pub fn is_closed(&self) -> bool {
         self.inner.unknown.gate.is_closed()
+    }
+
+    /// Changes the number of permits of the bus's pool, as [`Pool::resize`](crate::Pool::resize) does, and tells the observers of the bus, once. A signal that was given a pool of its own keeps that
+    /// as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`], if there is no pool, or the size makes no sense.
+    ///
+    /// ```
+    /// let bus = fanfare::Bus::builder().pool(fanfare::Pool::new(8)).build();
+    /// bus.resize_pool(32)?;
+    /// assert_eq!(bus.resize_pool(0).unwrap_err().to_string(), "option `pool` cannot be 0: it takes 1 to 1,048,576 permits");
+    /// # Ok::<(), fanfare::layer::ChangeError>(())
+    /// ```
+    pub fn resize_pool(&self, size: usize) -> Result<(), ChangeError> {
+        resize(
+            self.inner.options.pool.as_ref(),
+            size,
+            &self.inner.unknown.home,
+        )
     }
 
     /// How many listeners all signals have together. See [`Bus`](crate::Bus).

@@ -32,6 +32,19 @@ impl<V: Default> Swept<V> {
         self.table.len()
     }
 
+    pub(crate) fn most(&self) -> usize {
+        self.table.most()
+    }
+
+    pub(crate) fn set_most(&self, most: usize) {
+        self.table.set_most(most);
+    }
+
+    /// Changes the state of each key.
+    pub(crate) fn for_each(&self, change: impl FnMut(&mut V)) {
+        self.table.each(change);
+    }
+
     /// Changes the state of a key, which is made if there is none and there is room, or an idle key that makes room.
     pub(crate) fn enter<R>(
         &self,

@@ -20,7 +20,7 @@ pub(crate) struct Table<V> {
     len: AtomicUsize,
     /// The most keys since room was last given back.
     peak: AtomicUsize,
-    most: usize,
+    most: AtomicUsize,
 }
 
 impl<V: Default> Table<V> {
@@ -29,12 +29,21 @@ impl<V: Default> Table<V> {
             map: DashMap::default(),
             len: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
-            most,
+            most: AtomicUsize::new(most),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    /// From now on no more keys than this. Those that there are stay.
+    pub(crate) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Changes the state of a key, which is made if there is none and there is room. Also says whether it was.
@@ -49,7 +58,8 @@ impl<V: Default> Table<V> {
         match self.map.entry(key) {
             Entry::Occupied(mut known) => Ok((change(known.get_mut()), false)),
             Entry::Vacant(free) => {
-                let grown = |len| (len < self.most).then_some(len + 1);
+                let most = self.most();
+                let grown = |len| (len < most).then_some(len + 1);
                 let before = self
                     .len
                     .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown)
@@ -123,7 +133,7 @@ impl<V> fmt::Debug for Table<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
             .field("len", &self.len)
-            .field("most", &self.most)
+            .field("most", &self.most.load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }

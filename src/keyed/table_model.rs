@@ -6,20 +6,28 @@ use std::hash::BuildHasherDefault;
 
 use super::key::AsIs;
 use super::{Fingerprint, TooMany};
-use crate::sync::Mutex;
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 
 /// The state of each key, for no more keys than a limit.
 pub(crate) struct Table<V> {
     map: Mutex<HashMap<Fingerprint, V, BuildHasherDefault<AsIs>>>,
-    most: usize,
+    most: AtomicUsize,
 }
 
 impl<V: Default> Table<V> {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             map: Mutex::default(),
-            most,
+            most: AtomicUsize::new(most),
         }
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -33,7 +41,7 @@ impl<V: Default> Table<V> {
     ) -> Result<(R, bool), TooMany> {
         let mut map = self.map.lock();
         let new = !map.contains_key(&key);
-        if new && map.len() >= self.most {
+        if new && map.len() >= self.most() {
             return Err(TooMany);
         }
         Ok((change(map.entry(key).or_default()), new))
@@ -66,7 +74,7 @@ impl<V: Default> Table<V> {
 impl<V> fmt::Debug for Table<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
-            .field("most", &self.most)
+            .field("most", &self.most.load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }

@@ -49,6 +49,7 @@
 
 mod boxed;
 mod catch_panic;
+mod change;
 mod circuit_breaker;
 mod concurrency;
 mod dead_letter;
@@ -59,6 +60,7 @@ mod ending;
 mod fault;
 mod keyed;
 mod leaf;
+mod live;
 mod methods;
 mod policy;
 mod rate_limit;
@@ -71,6 +73,7 @@ mod trace;
 
 pub use boxed::{BoxFuture, BoxListener};
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicService};
+pub use change::{Change, ChangeError};
 pub use circuit_breaker::{
     BreakerChange, BreakerHandle, BreakerState, BreakerStatus, CircuitBreaker,
     CircuitBreakerFuture, CircuitBreakerService,
@@ -91,8 +94,9 @@ pub use policy::{Failure, FailurePolicy};
 pub use rate_limit::{RateLimit, RateLimitFuture, RateLimitHandle, RateLimitService};
 pub use retry::{Retry, RetryBudget, RetryFuture, RetryService};
 pub use stack::Place;
+use stack::check_times;
 pub(crate) use stack::{Around, Layers};
-pub(crate) use station::Layered;
+pub(crate) use station::{Layered, Station};
 pub use timeout::{Timeout, TimeoutFuture, TimeoutService};
 pub use tower::buffer::BufferLayer;
 pub use tower::filter::{AsyncFilterLayer, FilterLayer};

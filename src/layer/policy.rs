@@ -93,6 +93,10 @@ impl FailurePolicy {
         self
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// What is decided for a failure, by itself or by a rule. A rule that panics decides nothing. What was skipped or cancelled has not failed, and no rule is asked.
     pub(crate) fn decide(&self, failure: &Failure<'_>) -> Option<Decision> {
         let carried = Decision::of(failure.error);

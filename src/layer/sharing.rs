@@ -1,6 +1,5 @@
 //! Whether what is layered from one config shares one state, and where those states are found.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::sync::Mutex;
@@ -20,6 +19,10 @@ impl<S> Sharing<S> {
         Self(Some(self.0.unwrap_or_default()))
     }
 
+    pub(super) fn is_shared(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// For a config whose options change: with its former self it shares nothing any more.
     pub(super) fn apart(self) -> Self {
         Self(self.0.map(|_| Arc::default()))
@@ -31,13 +34,6 @@ impl<S> Sharing<S> {
             Some(shared) => Arc::clone(shared.get_or_init(make)),
             None => make(),
         }
-    }
-}
-
-impl<S> fmt::Display for Sharing<S> {
-    /// ", shared", or nothing
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { ", shared" } else { "" })
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::keyed::OnLane;
+use super::live::Cells;
 use super::station::{Station, WayBack};
 use super::{
     BoxListener, CatchPanic, CircuitBreaker, Concurrency, DeadLetter, Deadline, Dedup,
@@ -68,6 +70,14 @@ impl Place {
         Self::Panic,
         Self::Listener,
     ];
+
+    /// What stands here, in words.
+    pub(super) fn with(self, detail: &str) -> String {
+        match detail {
+            "" => self.to_string(),
+            detail => format!("{self} ({detail})"),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -213,7 +223,10 @@ impl Layers {
         breaker.as_ref().map_or(Ok(()), CircuitBreaker::check)?;
         slots.retry.as_ref().map_or(Ok(()), Retry::check)?;
         slots.fault.as_ref().map_or(Ok(()), Fault::check)?;
-        check_times(slots.deadline, slots.timeout)
+        check_times(
+            slots.deadline.map(Deadline::given),
+            slots.timeout.map(Timeout::given),
+        )
     }
 
     /// What makes no sense for a listener of this signal.
@@ -237,7 +250,8 @@ impl Layers {
     /// What is around a listener, outermost first, in words.
     pub(crate) fn words(&self) -> Vec<String> {
         let none = Slots::default();
-        self.0.as_deref().unwrap_or(&none).words()
+        let words = self.0.as_deref().unwrap_or(&none).words();
+        words.into_iter().map(|(_, words)| words).collect()
     }
 
     /// Puts the layers around a listener.
@@ -250,10 +264,12 @@ impl Layers {
         let none = Slots::default();
         let slots = self.0.as_deref().unwrap_or(&none);
         let back = Arc::new(OnceLock::new());
+        let mut live = Cells::default();
         let station = Arc::new(Station {
-            service: slots.service(listener, &back),
+            service: slots.service(listener, &back, &mut live),
             policy: slots.policy.clone(),
-            stack: slots.words().into(),
+            stack: slots.words(),
+            live,
             wants_time: around.wants_time || slots.dead_letter.is_some(),
             identity: around.identity,
             keeper: around.keeper,
@@ -274,7 +290,12 @@ impl Slots {
     }
 
     /// The layers around a listener, from the innermost out.
-    fn service<S>(&self, listener: S, back: &Arc<OnceLock<WayBack>>) -> BoxListener
+    fn service<S>(
+        &self,
+        listener: S,
+        back: &Arc<OnceLock<WayBack>>,
+        live: &mut Cells,
+    ) -> BoxListener
     where
         S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
@@ -289,7 +310,7 @@ impl Slots {
             BoxListener::ready(CatchPanic.layer(listener))
         };
         for place in Place::ALL.into_iter().rev().skip(1) {
-            service = self.layered(place, service, back);
+            service = self.layered(place, service, back, live);
             service = self.wrapped(place, service);
         }
         service
@@ -301,6 +322,7 @@ impl Slots {
         place: Place,
         inner: BoxListener,
         back: &Arc<OnceLock<WayBack>>,
+        live: &mut Cells,
     ) -> BoxListener {
         match place {
             Place::Trace => put(self.trace.as_ref(), inner),
@@ -309,7 +331,9 @@ impl Slots {
                 let letter = letter.map(|l| l.under(&self.policy).with_way_back(back));
                 put(letter.as_ref(), inner)
             }
-            Place::Deadline => put(self.deadline.as_ref(), inner),
+            Place::Deadline => put_live(self.deadline.as_ref(), inner, |service| {
+                live.deadline = Some(service.live());
+            }),
             Place::Keyed => put(self.keyed().map(|keyed| keyed.turns()).as_ref(), inner),
             Place::Dedup => put(self.dedup.as_ref(), inner),
             Place::Retry => {
@@ -319,12 +343,22 @@ impl Slots {
                     inner,
                 );
                 let retry = self.retry.clone().map(|retry| retry.under(&self.policy));
-                put(retry.as_ref(), inner)
+                put_live(retry.as_ref(), inner, |service| {
+                    live.retry = Some(service.live());
+                })
             }
-            Place::RateLimit => put(self.rate_limit.as_ref(), inner),
-            Place::Concurrency => put(self.concurrency.as_ref(), inner),
-            Place::CircuitBreaker => put(self.circuit_breaker.as_ref(), inner),
-            Place::Timeout => put(self.timeout.as_ref(), inner),
+            Place::RateLimit => put_live(self.rate_limit.as_ref(), inner, |service| {
+                live.rate_limit = Some(service.live());
+            }),
+            Place::Concurrency => put_live(self.concurrency.as_ref(), inner, |service| {
+                live.concurrency = Some(service.live());
+            }),
+            Place::CircuitBreaker => put_live(self.circuit_breaker.as_ref(), inner, |service| {
+                live.circuit_breaker = service.live();
+            }),
+            Place::Timeout => put_live(self.timeout.as_ref(), inner, |service| {
+                live.timeout = Some(service.live());
+            }),
             _ => inner,
         }
     }
@@ -340,12 +374,13 @@ impl Slots {
         customs.fold(inner, |inner, custom| (custom.wrap)(inner))
     }
 
-    fn words(&self) -> Vec<String> {
+    /// What is around the listener, and the place of what stands at its own.
+    fn words(&self) -> Vec<(Option<Place>, String)> {
         let mut words = Vec::new();
         for place in Place::ALL {
-            words.extend(self.custom_at(place).map(|custom| custom.name.to_owned()));
+            words.extend(self.custom_at(place).map(|it| (None, it.name.to_owned())));
             if let (Place::Listener, Some(fault)) = (place, &self.fault) {
-                words.push(format!("fault (seed {})", fault.seed_used()));
+                words.push((None, format!("fault (seed {})", fault.seed_used())));
             }
             let detail = match place {
                 Place::Trace => self.trace.map(|trace| trace.level().to_string()),
@@ -361,10 +396,7 @@ impl Slots {
                 Place::Panic | Place::Listener => Some(String::new()),
                 Place::Metrics => None,
             };
-            words.extend(detail.map(|detail| match detail.as_str() {
-                "" => place.to_string(),
-                detail => format!("{place} ({detail})"),
-            }));
+            words.extend(detail.map(|detail| (Some(place), place.with(&detail))));
         }
         words
     }
@@ -377,15 +409,27 @@ where
     L::Service: Service<Delivery, Response = (), Error = BoxError> + Clone + Send + Sync + 'static,
     <L::Service as Service<Delivery>>::Future: Send + 'static,
 {
-    match layer {
-        Some(layer) => BoxListener::ready(layer.layer(inner)),
-        None => inner,
-    }
+    put_live(layer, inner, |_| {})
+}
+
+/// The same, and keeps what can be changed about it.
+fn put_live<L>(layer: Option<&L>, inner: BoxListener, keep: impl FnOnce(&L::Service)) -> BoxListener
+where
+    L: Layer<BoxListener>,
+    L::Service: Service<Delivery, Response = (), Error = BoxError> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Delivery>>::Future: Send + 'static,
+{
+    let Some(layer) = layer else { return inner };
+    let service = layer.layer(inner);
+    keep(&service);
+    BoxListener::ready(service)
 }
 
 /// An attempt that may take as long as all attempts together would never be tried again.
-fn check_times(deadline: Option<Deadline>, timeout: Option<Timeout>) -> Result<(), OptionError> {
-    let (deadline, timeout) = (deadline.map(Deadline::given), timeout.map(Timeout::given));
+pub(super) fn check_times(
+    deadline: Option<Duration>,
+    timeout: Option<Duration>,
+) -> Result<(), OptionError> {
     for (name, given) in [("deadline", deadline), ("timeout", timeout)] {
         if given.is_some_and(|given| given.is_zero()) {
             return Err(OptionError::new(name, "0ns", "it takes a time above zero"));

@@ -1,5 +1,6 @@
 //! A listener with its whole stack, as the dispatcher calls it.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -8,8 +9,9 @@ use std::task::{Context, Poll};
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
 
+use super::live::{Cells, Told};
 use super::policy::Failure;
-use super::{BoxListener, Decision, FailurePolicy};
+use super::{BoxListener, Change, ChangeError, Decision, FailurePolicy, Place};
 use crate::context::{in_turn, without_permit};
 use crate::error::BoxError;
 use crate::event::{Delivery, Event, Held};
@@ -24,7 +26,8 @@ pub(crate) struct Station {
     pub(super) policy: FailurePolicy,
     pub(super) keeper: Arc<dyn Keeper>,
     /// What is around the listener, outermost first.
-    pub(super) stack: Arc<[String]>,
+    pub(super) stack: Vec<(Option<Place>, String)>,
+    pub(super) live: Cells,
     /// Some layer or the listener asks for the time of the emission.
     pub(super) wants_time: bool,
 }
@@ -38,6 +41,20 @@ impl Station {
             station: Arc::clone(self),
             delivery,
         }
+    }
+
+    /// Changes settings of its layers, all that are named or none.
+    pub(crate) fn change(&self, change: Change) -> Result<Vec<Told>, ChangeError> {
+        self.live.change(change, &self.policy)
+    }
+
+    /// What is around the listener now, outermost first.
+    fn words(&self) -> Arc<[String]> {
+        let now = |(place, words): &(Option<Place>, String)| {
+            let live = place.and_then(|place| Some(place.with(&self.live.words(place)?)));
+            live.unwrap_or_else(|| words.clone())
+        };
+        self.stack.iter().map(now).collect()
     }
 
     /// What a call comes to that ended with this error.
@@ -73,8 +90,12 @@ impl<E: Event> Callee<E> for Layered {
         self.0.wants_time
     }
 
-    fn stack(&self) -> Option<&Arc<[String]>> {
-        Some(&self.0.stack)
+    fn stack(&self) -> Option<Arc<[String]>> {
+        Some(self.0.words())
+    }
+
+    fn station(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Some(&*self.0)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The erased forms of listeners.
 
+use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -33,7 +34,12 @@ pub(crate) trait Callee<E>: Send + Sync {
     }
 
     /// What is around it, outermost first, if it has layers.
-    fn stack(&self) -> Option<&Arc<[String]>> {
+    fn stack(&self) -> Option<Arc<[String]>> {
+        None
+    }
+
+    /// Where the settings of its layers can be changed, if it has layers: a room above knows the type.
+    fn station(&self) -> Option<&(dyn Any + Send + Sync)> {
         None
     }
 

@@ -110,9 +110,13 @@ impl Pool {
     ///
     /// If `size` is 0; the pool stays as it is.
     pub fn resize(&self, size: usize) -> Result<(), OptionError> {
+        self.resized(size).map(drop)
+    }
+
+    /// Changes the number of permits, and gives that of before.
+    pub(crate) fn resized(&self, size: usize) -> Result<usize, OptionError> {
         check_count("pool", size, MOST, EXPECTED)?;
-        self.0.limit.resize(&self.0.semaphore, size);
-        Ok(())
+        Ok(self.0.limit.resize(&self.0.semaphore, size))
     }
 
     /// The number of permits. See [`new`](Self::new).

@@ -41,7 +41,8 @@ impl Limit {
         Duration::from_nanos(capacity.until_now(self.size()).0)
     }
 
-    pub(super) fn resize(&self, semaphore: &Semaphore, size: usize) {
+    /// Gives the size of before.
+    pub(super) fn resize(&self, semaphore: &Semaphore, size: usize) -> usize {
         // The lock makes one change at a time; permits come and go meanwhile.
         let mut capacity = self.capacity.lock();
         let old = self.size();
@@ -56,6 +57,7 @@ impl Limit {
         } else {
             semaphore.add_permits(size - old - self.cancel_debt(size - old));
         }
+        old
     }
 
     /// Takes up to `most` from the debt, and says how much.

@@ -1,5 +1,6 @@
 //! One listener in a list.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
@@ -40,6 +41,9 @@ pub(crate) trait Listed: Send + Sync {
 
     /// What is known about it, with the counts as they were last settled.
     fn metadata(&self) -> Metadata;
+
+    /// See [`Callee::station`].
+    fn station(&self) -> Option<&(dyn Any + Send + Sync)>;
 }
 
 /// An entry with the type of its listener.
@@ -170,7 +174,7 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
     }
 
     fn metadata(&self) -> Metadata {
-        let layers = self.callee.stack().cloned();
+        let layers = self.callee.stack();
         let metadata = self
             .record
             .metadata(self.callee.kind(), self.callee.storage(), layers);
@@ -178,6 +182,10 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
             rollout: self.gate().map(Gate::words),
             ..metadata
         }
+    }
+
+    fn station(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.callee.station()
     }
 }
 

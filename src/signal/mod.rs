@@ -9,6 +9,7 @@
 mod any;
 mod batch;
 mod builder;
+mod change;
 mod dead_letter;
 mod describe;
 mod drain;
@@ -28,6 +29,7 @@ mod with_delivery;
 pub(crate) use any::AnySignal;
 pub use batch::Batch;
 pub use builder::SignalBuilder;
+pub(crate) use change::resize;
 pub use describe::Description;
 pub use handle::{Signal, WeakSignal};
 pub(crate) use inner::Inner;

@@ -28,7 +28,7 @@ use crate::sync::yield_now;
 /// ```
 #[derive(Clone)]
 pub struct Subscription {
-    listed: Arc<dyn Listed>,
+    pub(super) listed: Arc<dyn Listed>,
 }
 
 impl Subscription {

@@ -2,37 +2,46 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::rules::Rules;
 use super::settings::{Scope, Settings};
 use super::state::{Answer, Change, Circuit, Command, Ticket};
 use super::{BreakerChange, BreakerStatus};
 use crate::clock::{self, Instant};
 use crate::error::BoxError;
 use crate::key::Identity;
+use crate::layer::live::Cell;
 use crate::outcome::{CallError, Cause, Outcome, Rejection, catch};
 use crate::sync::Mutex;
 
 /// One breaker. Its lock is held for the step of the state alone: the clock is read before it, and users are told after it.
 pub(super) struct Breaker {
     circuit: Mutex<Circuit>,
-    settings: Arc<Settings>,
+    settings: Arc<Cell<Settings>>,
     key: Option<Arc<str>>,
+    is_shared: bool,
     /// Whose calls it counts, once there was one, unless those are several listeners'.
     listener: OnceLock<Arc<Identity>>,
 }
 
 impl Breaker {
-    pub(super) fn new(settings: &Arc<Settings>, key: Option<Arc<str>>, command: Command) -> Self {
+    pub(super) fn new(
+        settings: &Arc<Cell<Settings>>,
+        key: Option<Arc<str>>,
+        command: Command,
+    ) -> Self {
+        let now = settings.read();
         Self {
-            circuit: Mutex::new(Circuit::new(settings.rules, command)),
+            circuit: Mutex::new(Circuit::new(now.rules, command)),
             settings: Arc::clone(settings),
             key,
+            is_shared: now.scope == Scope::Config,
             listener: OnceLock::new(),
         }
     }
 
     /// Lets a call begin, or says why not.
     pub(super) fn start(&self, caller: &Arc<Identity>) -> Result<Ticket, CallError> {
-        if self.settings.scope == Scope::Listener {
+        if !self.is_shared {
             self.listener.get_or_init(|| Arc::clone(caller));
         }
         let now = clock::now();
@@ -66,7 +75,7 @@ impl Breaker {
         };
         match Cause::outcome_of(&**error) {
             Outcome::Failed | Outcome::Panicked | Outcome::TimedOut => {
-                let failure_if = self.settings.failure_if.as_ref();
+                let failure_if = self.settings.read().failure_if.clone();
                 Some(failure_if.is_none_or(|failure_if| failure_if(error)))
             }
             _ => None,
@@ -78,6 +87,11 @@ impl Breaker {
         self.circuit.lock().command(command)
     }
 
+    /// Goes by other rules from now on, and gives the change that this makes, of which nobody has been told yet.
+    pub(super) fn change(&self, rules: Rules, now: Instant) -> Option<Change> {
+        self.circuit.lock().change(rules, now)
+    }
+
     /// Tells of a change: a log line, then the callbacks. Runs user code: under no lock.
     pub(super) fn tell(&self, change: Option<Change>, caller: Option<&Arc<Identity>>) {
         let Some(change) = change else {
@@ -86,7 +100,8 @@ impl Breaker {
         let listener = caller.or(self.listener.get()).map(Arc::clone);
         let change = BreakerChange::new(change, listener, self.key.clone());
         change.log();
-        for callback in &self.settings.on_change {
+        let callbacks = self.settings.read().on_change.clone();
+        for callback in &callbacks {
             if let Err(message) = catch(|| callback(&change)) {
                 tracing::error!(%message, "an `on_change` callback of a circuit breaker panicked");
             }

@@ -3,20 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::BreakerStatus;
 use super::breaker::Breaker;
 use super::group::Group;
-use super::key::Fingerprint;
+use super::key::{Fingerprint, KeyOf};
 use super::settings::Settings;
 use super::state::{Change, Command};
+use super::{BreakerStatus, CircuitBreaker};
 use crate::clock::{self, Instant};
 use crate::event::Delivery;
+use crate::layer::live::{Applied, Cell, Live};
 use crate::outcome::{CallError, Rejection};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, swap};
 
 /// The breakers of one listener, or of all that share them: one for each key, and one for what has none.
 pub(super) struct Breakers {
-    settings: Arc<Settings>,
+    settings: Arc<Cell<Settings>>,
+    /// How the key of a call is found, which does not change.
+    key_of: Option<Arc<KeyOf>>,
     keyless: Arc<Breaker>,
     keyed: Mutex<Keyed>,
     /// Kept for the handles, which keep nothing.
@@ -30,8 +33,11 @@ struct Keyed {
 }
 
 impl Breakers {
-    pub(super) fn new(settings: Arc<Settings>, command: Command, group: Arc<Group>) -> Self {
+    pub(super) fn new(settings: Settings, command: Command, group: Arc<Group>) -> Self {
+        let key_of = settings.key_of.clone();
+        let settings = Arc::new(Cell::new(settings));
         Self {
+            key_of,
             keyless: Arc::new(Breaker::new(&settings, None, command)),
             keyed: Mutex::new(Keyed {
                 command,
@@ -45,7 +51,7 @@ impl Breakers {
     /// The breaker that decides about this delivery. Runs user code: the closure that finds the key.
     pub(super) fn find(&self, delivery: &Delivery) -> Result<Arc<Breaker>, CallError> {
         let mut breaker = Ok(Arc::clone(&self.keyless));
-        if let Some(key_of) = &self.settings.key_of {
+        if let Some(key_of) = &self.key_of {
             key_of(delivery, &mut |fingerprint, key| {
                 let known = self.keyed.lock().known.get(&fingerprint).cloned();
                 breaker = match known {
@@ -60,8 +66,8 @@ impl Breakers {
 
     fn learn(&self, fingerprint: Fingerprint, key: Arc<str>) -> Result<Arc<Breaker>, CallError> {
         let now = clock::now();
-        let limit = self.settings.max_keys;
         let mut keyed = self.keyed.lock();
+        let limit = self.settings.read().max_keys;
         let Keyed { command, known } = &mut *keyed;
         if !known.contains_key(&fingerprint) && known.len() >= limit {
             forget(known, limit, now);
@@ -88,11 +94,43 @@ impl Breakers {
 
     /// What all of them are like. The one for what has no key is left out where each has had one.
     pub(super) fn status(&self, now: Instant, list: &mut Vec<BreakerStatus>) {
-        if self.settings.key_of.is_none() || self.keyless.is_used() {
+        if self.key_of.is_none() || self.keyless.is_used() {
             list.push(self.keyless.status(now));
         }
         let known: Vec<_> = self.keyed.lock().known.values().cloned().collect();
         list.extend(known.iter().map(|breaker| breaker.status(now)));
+    }
+}
+
+impl Live<CircuitBreaker> for Breakers {
+    fn words(&self) -> String {
+        self.settings.read().to_string()
+    }
+
+    fn change(&self, new: CircuitBreaker) -> Applied {
+        let (now, mut changed) = (clock::now(), Vec::new());
+        let keyed = self.keyed.lock();
+        let old = swap::Shared::clone(&self.settings.read());
+        let settings = new.settings_in_place_of(&old);
+        let (rules, before, after) = (settings.rules, old.to_string(), settings.to_string());
+        let replaced = self.settings.replace(settings);
+        for breaker in keyed.known.values().chain([&self.keyless]) {
+            if let Some(change) = breaker.change(rules, now) {
+                changed.push((Arc::clone(breaker), change));
+            }
+        }
+        drop(keyed);
+        let rest = move || {
+            for (breaker, change) in changed {
+                breaker.tell(Some(change), None);
+            }
+            drop((old, replaced, new));
+        };
+        Applied {
+            before,
+            after,
+            rest: Box::new(rest),
+        }
     }
 }
 

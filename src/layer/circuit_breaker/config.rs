@@ -14,6 +14,7 @@ use super::rules::Span;
 use super::settings::{Scope, Settings};
 use super::{BreakerChange, BreakerHandle, CircuitBreakerService};
 use crate::error::{BoxError, OptionError};
+use crate::layer::change::check_scope;
 
 /// Rejects calls for a while once too many of them have failed, then lets some through as probes.
 ///
@@ -195,6 +196,27 @@ impl CircuitBreaker {
         self.settings.check()
     }
 
+    /// As [`check`](Self::check), for a change of one that works.
+    pub(in crate::layer) fn check_change(&self) -> Result<(), OptionError> {
+        let shared = self.settings.scope == Scope::Config;
+        check_scope(self.settings.key_of.is_some(), shared)?;
+        self.check()
+    }
+
+    /// Its settings in the place of those. Whose calls are counted stays, and so do closures where there are no others.
+    pub(super) fn settings_in_place_of(&self, old: &Settings) -> Settings {
+        let mut new = self.settings.clone();
+        new.scope = old.scope;
+        new.key_of.clone_from(&old.key_of);
+        if new.failure_if.is_none() {
+            new.failure_if.clone_from(&old.failure_if);
+        }
+        if new.on_change.is_empty() {
+            new.on_change.clone_from(&old.on_change);
+        }
+        new
+    }
+
     /// Another config: breakers of before have nothing to do with it.
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
@@ -214,27 +236,8 @@ impl<S> Layer<S> for CircuitBreaker {
 }
 
 impl Display for CircuitBreaker {
-    /// "0.5 of 100 calls, open for 30s, shared, per key"
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings {
-            rules,
-            scope,
-            key_of,
-            ..
-        } = &self.settings;
-        write!(f, "{} of ", rules.failure_rate)?;
-        match rules.span {
-            Span::Calls(calls) => write!(f, "{calls} calls")?,
-            Span::Time { length, .. } => write!(f, "the calls of {length:?}")?,
-        }
-        write!(f, ", open for {:?}", rules.open_for)?;
-        if *scope == Scope::Config {
-            f.write_str(", shared")?;
-        }
-        if key_of.is_some() {
-            f.write_str(", per key")?;
-        }
-        Ok(())
+        self.settings.fmt(f)
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Home {
 impl Home {
     /// Breakers of their own, or the shared ones.
     pub(super) fn join(&self, settings: &Settings) -> Arc<Breakers> {
-        let make = || Group::make(&self.group, Arc::new(settings.clone()));
+        let make = || Group::make(&self.group, settings.clone());
         match settings.scope {
             Scope::Listener => make(),
             Scope::Config => Arc::clone(self.shared.get_or_init(make)),
@@ -44,7 +44,7 @@ struct Members {
 }
 
 impl Group {
-    fn make(group: &Arc<Self>, settings: Arc<Settings>) -> Arc<Breakers> {
+    fn make(group: &Arc<Self>, settings: Settings) -> Arc<Breakers> {
         let mut members = group.0.lock();
         let breakers = Breakers::new(settings, members.command, Arc::clone(group));
         let breakers = Arc::new(breakers);

@@ -8,10 +8,11 @@ use tower::ServiceExt as _;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::CircuitBreakerFuture;
 use super::breakers::Breakers;
+use super::{CircuitBreaker, CircuitBreakerFuture};
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
+use crate::layer::live::Live;
 
 /// The service of [`CircuitBreaker`](super::CircuitBreaker).
 #[derive(Clone)]
@@ -23,6 +24,12 @@ pub struct CircuitBreakerService<S> {
 impl<S> CircuitBreakerService<S> {
     pub(super) fn new(inner: S, breakers: Result<Arc<Breakers>, OptionError>) -> Self {
         Self { inner, breakers }
+    }
+
+    /// Its settings, which may be changed.
+    pub(in crate::layer) fn live(&self) -> Option<Arc<dyn Live<CircuitBreaker>>> {
+        let breakers = self.breakers.as_ref().ok()?;
+        Some(Arc::clone(breakers) as Arc<dyn Live<CircuitBreaker>>)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::BreakerChange;
 use super::key::KeyOf;
-use super::rules::Rules;
+use super::rules::{Rules, Span};
 use crate::error::{BoxError, OptionError, check_count};
 
 const MOST_KEYS: usize = 1_000_000;
@@ -66,5 +66,50 @@ impl fmt::Debug for Settings {
             .field("failure_if", &self.failure_if.is_some())
             .field("on_change", &self.on_change.len())
             .finish()
+    }
+}
+
+impl fmt::Display for Settings {
+    /// "0.5 of 100 calls, open for 30s, shared, per key"; what is not as it is by default is named.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rules, usual) = (&self.rules, Rules::default());
+        write!(f, "{} of ", rules.failure_rate)?;
+        match rules.span {
+            Span::Calls(calls) => write!(f, "{calls} calls")?,
+            Span::Time { length, buckets } => {
+                write!(f, "the calls of {length:?} in {buckets} buckets")?;
+            }
+        }
+        if let Some(least) = rules.min_calls {
+            write!(f, ", at least {least}")?;
+        }
+        if let Some((share, slow)) = rules.slow {
+            write!(f, ", {share} slower than {slow:?}")?;
+        }
+        write!(f, ", open for {:?}", rules.open_for)?;
+        if let Some((factor, longest)) = rules.growth {
+            write!(f, " x {factor} to {longest:?}")?;
+        }
+        if (rules.probes, rules.probe_successes) != (usual.probes, usual.probe_successes) {
+            write!(
+                f,
+                ", {} of {} probes",
+                rules.probe_successes(),
+                rules.probes
+            )?;
+        }
+        if rules.probe_timeout != usual.probe_timeout {
+            write!(f, ", each up to {:?}", rules.probe_timeout)?;
+        }
+        if self.scope == Scope::Config {
+            f.write_str(", shared")?;
+        }
+        if self.key_of.is_some() {
+            f.write_str(", per key")?;
+            if self.max_keys != Self::default().max_keys {
+                write!(f, " of {}", self.max_keys)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Circuit {
     window: Window,
     /// How long it stays open, or did last.
     open_for: Duration,
+    /// How often the probes have failed since it was closed.
+    failed_rounds: u32,
     /// Probes under way, of earlier rounds too: never more than the bound.
     probes_running: usize,
     /// Probes of this phase and before are no longer counted among them.
@@ -98,6 +100,7 @@ impl Circuit {
             epoch: 1,
             window: Window::new(rules.span),
             open_for: rules.open_for,
+            failed_rounds: 0,
             probes_running: 0,
             given_up: 0,
             last_probe: None,
@@ -131,7 +134,7 @@ impl Circuit {
             }
             if round.running > 0 {
                 self.give_up(self.epoch);
-                let change = self.open(self.rules.grown(self.open_for), now);
+                let change = self.open_again(now);
                 return (self.reject(Some(self.open_for)), Some(change));
             }
             // Only probes of earlier rounds are in the way.
@@ -159,26 +162,55 @@ impl Circuit {
             Phase::Closed => {
                 self.window.record(Tally::one(failed, slow), now);
                 let tally = self.window.tally(now);
-                self.is_too_bad(tally)
-                    .then(|| self.open(self.rules.open_for, now))
+                self.is_too_bad(tally).then(|| {
+                    self.failed_rounds = 0;
+                    self.open(self.rules.open_for, now)
+                })
             }
             Phase::ForcedClosed => {
                 self.window.record(Tally::one(failed, slow), now);
                 None
             }
-            Phase::HalfOpen(round) => self.end_probe(round.ended(!failed && !slow), now),
+            Phase::HalfOpen(round) => self.decide(round.ended(!failed && !slow), now),
             // No call begins in these.
             Phase::Open { .. } | Phase::ForcedOpen => None,
         }
     }
 
-    fn end_probe(&mut self, round: Round, now: Instant) -> Option<Change> {
+    /// Goes by other rules from now on. The state stays, but for a round of probes that they decide; so do the calls that the window has, and the time since it opened.
+    pub(super) fn change(&mut self, rules: Rules, now: Instant) -> Option<Change> {
+        self.window.change(rules.span, now);
+        let opened_for = self.open_for;
+        self.rules = rules;
+        self.open_for = (0..self.failed_rounds)
+            .try_fold(rules.open_for, |open_for, _| {
+                let grown = rules.grown(open_for);
+                // It has come to its longest.
+                if grown == open_for {
+                    Err(grown)
+                } else {
+                    Ok(grown)
+                }
+            })
+            .unwrap_or_else(|longest| longest);
+        match self.phase {
+            Phase::Open { until } => {
+                let until = until - opened_for + self.open_for;
+                self.phase = Phase::Open { until };
+                None
+            }
+            Phase::HalfOpen(round) => self.decide(round, now),
+            _ => None,
+        }
+    }
+
+    fn decide(&mut self, round: Round, now: Instant) -> Option<Change> {
         self.phase = Phase::HalfOpen(round);
         let needed = self.rules.probe_successes();
         if round.succeeded >= needed {
             Some(self.turn(Phase::Closed))
         } else if round.failed + needed > self.rules.probes {
-            Some(self.open(self.rules.grown(self.open_for), now))
+            Some(self.open_again(now))
         } else {
             None
         }
@@ -275,6 +307,12 @@ impl Circuit {
         if ticket.is_probe && ticket.epoch > self.given_up {
             self.probes_running -= 1;
         }
+    }
+
+    /// The probes have failed.
+    fn open_again(&mut self, now: Instant) -> Change {
+        self.failed_rounds = self.failed_rounds.saturating_add(1);
+        self.open(self.rules.grown(self.open_for), now)
     }
 
     fn open(&mut self, open_for: Duration, now: Instant) -> Change {

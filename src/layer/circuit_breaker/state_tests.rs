@@ -8,6 +8,7 @@ use super::BreakerState;
 use super::rules::{Rules, Span};
 use super::state::{Answer, Circuit, Command, Ticket};
 use super::twin::Twin;
+use super::window::{Tally, Window};
 use crate::clock::{self, Instant};
 
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ enum Step {
     },
     Pass(u64),
     Command(Command),
+    /// Other rules, but for the span.
+    Change(Setting),
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +47,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..8_usize).prop_map(|which| Step::Drop { which }),
         8 => prop_oneof![0..30_u64, 90..110_u64, 0..700_u64].prop_map(Step::Pass),
         2 => command.prop_map(Step::Command),
+        1 => settings().prop_map(Step::Change),
     ];
     prop::collection::vec(step, 1..150)
 }
@@ -87,6 +91,8 @@ struct Pair {
     rules: Rules,
     now: Instant,
     running: Vec<(Ticket, usize)>,
+    /// As many as there were ever to be at once.
+    most_probes: usize,
     /// As each change told it.
     state: BreakerState,
 }
@@ -106,6 +112,7 @@ impl Pair {
             rules,
             now,
             running: Vec::new(),
+            most_probes: 0,
             state: BreakerState::Closed,
         }
     }
@@ -160,8 +167,26 @@ impl Pair {
                 self.told(change);
                 self.twin.command(command, self.now);
             }
+            Step::Change(ref setting) => self.change(setting),
         }
         self.agree();
+    }
+
+    fn change(&mut self, setting: &Setting) {
+        let span = self.rules.span;
+        let min_calls = match span {
+            Span::Calls(calls) => setting.rules.min_calls.map(|least| least.min(calls)),
+            Span::Time { .. } => setting.rules.min_calls,
+        };
+        self.rules = Rules {
+            span,
+            min_calls,
+            ..setting.rules
+        };
+        let change = self.circuit.change(self.rules, self.now);
+        self.told(change);
+        let (failure, slow) = (setting.failure_tenths, setting.slow_tenths);
+        self.twin.change(self.rules, failure, slow, self.now);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -186,7 +211,8 @@ impl Pair {
         assert_eq!(view.failure_rate, rate(failed));
         assert_eq!(view.slow_rate, self.rules.slow.and(rate(slow)));
         assert_eq!(view.probes_running, self.twin.probes_running());
-        assert!(view.probes_running <= self.rules.probes);
+        self.most_probes = self.most_probes.max(self.rules.probes);
+        assert!(view.probes_running <= self.most_probes);
         assert_eq!(view.opened, self.twin.opened());
         assert_eq!(view.rejected, self.twin.rejected);
     }
@@ -214,7 +240,7 @@ proptest! {
             pair.step(&Step::Drop { which: 0 });
         }
         pair.running.clear();
-        for _ in 0..=2 * setting.rules.probes {
+        for _ in 0..=2 * pair.rules.probes {
             if pair.state == BreakerState::Closed {
                 break;
             }
@@ -224,4 +250,79 @@ proptest! {
         }
         prop_assert_eq!(pair.state, BreakerState::Closed);
     }
+}
+
+proptest! {
+    #[test]
+    fn a_window_that_changes_keeps_the_newest_calls_that_it_holds(
+        calls in prop::collection::vec((0..50_u64, any::<bool>()), 0..60),
+        from in span(),
+        to in span(),
+    ) {
+        let mut now = clock::now();
+        let (mut window, mut all) = (Window::new(from), Vec::new());
+        for (millis, failed) in calls {
+            now += Duration::from_millis(millis);
+            window.record(Tally::one(failed, !failed), now);
+            all.push((now, failed));
+        }
+        let before = window.tally(now);
+        window.change(to, now);
+        let after = window.tally(now);
+        match (from, to) {
+            (Span::Calls(held), Span::Calls(holds)) => {
+                let newest = &all[all.len().saturating_sub(held.min(holds))..];
+                let failed = newest.iter().filter(|(_, failed)| *failed).count();
+                prop_assert_eq!((after.calls, after.failed), (newest.len(), failed));
+            }
+            (Span::Time { .. }, Span::Calls(holds)) => {
+                prop_assert_eq!(after.calls, before.calls.min(holds));
+                if before.calls <= holds {
+                    prop_assert_eq!(after, before);
+                }
+            }
+            (Span::Calls(_), Span::Time { length, .. }) => {
+                prop_assert_eq!(after, before);
+                prop_assert_eq!(window.tally(now + length).calls, 0);
+            }
+            (Span::Time { length: held, buckets }, Span::Time { length, .. }) => {
+                let young = |longest: Duration| all.iter().filter(|(at, _)| now - *at < longest).count();
+                prop_assert!(after.calls <= before.calls.min(young(length + held / buckets)));
+                prop_assert_eq!(window.tally(now + length).calls, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_that_changes_and_grows_loses_no_call(
+        calls in prop::collection::vec((0..50_u64, any::<bool>()), 1..60),
+        length in 100..200_u64,
+        buckets in 1..6_u32,
+        others in 1..6_u32,
+    ) {
+        let of = |length: u64, buckets| Span::Time { length: Duration::from_millis(length), buckets };
+        let mut now = clock::now();
+        let mut window = Window::new(of(length, buckets));
+        for (millis, failed) in calls {
+            now += Duration::from_millis(millis);
+            window.record(Tally::one(failed, false), now);
+        }
+        let before = window.tally(now);
+        // A bucket's calls may be forgotten with the bucket: twice as long holds them all.
+        window.change(of(2 * length + 200, others), now);
+        if others > 1 {
+            prop_assert_eq!(window.tally(now), before);
+        }
+        prop_assert!(window.tally(now).failed <= before.failed);
+    }
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    prop_oneof![
+        (1..40_usize).prop_map(Span::Calls),
+        (20..400_u64, 1..7_u32).prop_map(|(length, buckets)| Span::Time {
+            length: Duration::from_millis(length),
+            buckets,
+        }),
+    ]
 }

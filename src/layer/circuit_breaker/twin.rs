@@ -120,6 +120,32 @@ impl Twin {
             .filter(move |call| call.is_probe && call.under == under)
     }
 
+    /// Other rules, of the same span.
+    pub(super) fn change(
+        &mut self,
+        rules: Rules,
+        failure_tenths: usize,
+        slow_tenths: usize,
+        now: Instant,
+    ) {
+        self.rules = rules;
+        self.failure_tenths = failure_tenths;
+        self.slow_tenths = slow_tenths;
+        if self.state() == BreakerState::HalfOpen {
+            self.decide(now);
+        }
+    }
+
+    fn decide(&mut self, now: Instant) {
+        let (_, succeeded, failed) = self.round_counts();
+        let needed = self.rules.probe_successes();
+        if succeeded >= needed {
+            self.history.push((BreakerState::Closed, now));
+        } else if failed > self.rules.probes - needed {
+            self.history.push((BreakerState::Open, now));
+        }
+    }
+
     /// How many probes of this round run, succeeded, failed.
     fn round_counts(&self) -> (usize, usize, usize) {
         let count = |wanted: fn(&Call) -> bool| self.round().filter(|call| wanted(call)).count();
@@ -212,15 +238,7 @@ impl Twin {
                     self.history.push((BreakerState::Open, now));
                 }
             }
-            BreakerState::HalfOpen => {
-                let (_, succeeded, failed) = self.round_counts();
-                let needed = self.rules.probe_successes();
-                if succeeded >= needed {
-                    self.history.push((BreakerState::Closed, now));
-                } else if failed > self.rules.probes - needed {
-                    self.history.push((BreakerState::Open, now));
-                }
-            }
+            BreakerState::HalfOpen => self.decide(now),
             _ => {}
         }
     }

@@ -23,6 +23,12 @@ impl Tally {
         }
     }
 
+    /// One of them, counted from the last: those that failed or were slow are evenly spread.
+    fn nth(self, nth: usize) -> Self {
+        let falls_on = |part: usize| (nth + 1) * part / self.calls > nth * part / self.calls;
+        Self::one(falls_on(self.failed), falls_on(self.slow))
+    }
+
     fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.failed += other.failed;
@@ -73,6 +79,10 @@ pub(super) struct Window {
 const FAILED: u8 = 1;
 const SLOW: u8 = 2;
 
+fn of_bits(bits: u8) -> Tally {
+    Tally::one(bits & FAILED != 0, bits & SLOW != 0)
+}
+
 impl Window {
     pub(super) fn new(span: Span) -> Self {
         Self {
@@ -96,8 +106,7 @@ impl Window {
             Span::Calls(most) => {
                 if self.calls.len() >= most {
                     if let Some(bits) = self.calls.pop_front() {
-                        self.total
-                            .take(Tally::one(bits & FAILED != 0, bits & SLOW != 0));
+                        self.total.take(of_bits(bits));
                     }
                 }
                 let failed = if one.failed > 0 { FAILED } else { 0 };
@@ -113,6 +122,53 @@ impl Window {
             }
         }
         self.total.add(one);
+    }
+
+    /// Goes by another span. What it holds stays, as far as that span holds it: see [`Change::circuit_breaker`](crate::layer::Change::circuit_breaker).
+    pub(super) fn change(&mut self, span: Span, now: Instant) {
+        if span == self.span {
+            return;
+        }
+        self.tally(now);
+        let old = std::mem::replace(self, Self::new(span));
+        match (old.span, span) {
+            (Span::Calls(_), Span::Calls(most)) => {
+                let too_many = old.calls.len().saturating_sub(most);
+                for bits in old.calls.into_iter().skip(too_many) {
+                    self.record(of_bits(bits), now);
+                }
+            }
+            (Span::Time { .. }, Span::Calls(most)) => {
+                let mut room = most;
+                let mut newest: Vec<Tally> = Vec::new();
+                for (_, tally) in old.buckets.into_iter().rev() {
+                    newest.extend((0..tally.calls.min(room)).map(|nth| tally.nth(nth)));
+                    room -= tally.calls.min(room);
+                }
+                newest
+                    .into_iter()
+                    .rev()
+                    .for_each(|one| self.record(one, now));
+            }
+            (Span::Calls(_), Span::Time { .. }) => {
+                if old.total.calls > 0 {
+                    self.record(old.total, now);
+                }
+            }
+            (Span::Time { length, buckets }, Span::Time { .. }) => {
+                let Some(origin) = old.origin else { return };
+                let width = length / buckets;
+                self.origin = Some(origin);
+                for (number, tally) in old.buckets {
+                    let buckets = u32::try_from(number + 1).unwrap_or(u32::MAX);
+                    let end = origin.checked_add(width.saturating_mul(buckets));
+                    // The end of a bucket is the beginning of the next.
+                    let last = end.and_then(|end| end.checked_sub(Duration::from_nanos(1)));
+                    self.record(tally, last.map_or(now, |last| last.min(now)));
+                }
+                self.tally(now);
+            }
+        }
     }
 
     /// What is in it now.

@@ -11,9 +11,11 @@ use tower_layer::Layer;
 use super::ConcurrencyService;
 use super::handle::{ConcurrencyHandle, Counts};
 use super::state::Places;
-use super::store::{Keyed, Store};
+use super::store::{Keyed, Store, Terms};
 use crate::error::{OptionError, check_count};
 use crate::keyed::{DEFAULT_KEYS, KeyBy, Table, check_keys};
+use crate::layer::change::check_scope;
+use crate::layer::live::Cell;
 use crate::layer::sharing::Sharing;
 use crate::pool::WhenFull;
 use crate::sync::Mutex;
@@ -157,15 +159,50 @@ impl Concurrency {
         check_keys(self.max_keys)
     }
 
-    fn store(&self) -> Arc<Store> {
-        let store = Arc::new(Store {
+    /// As [`check`](Self::check), for a change of one that works.
+    pub(in crate::layer) fn check_change(&self) -> Result<(), OptionError> {
+        check_scope(self.key.is_some(), self.sharing.is_shared())?;
+        self.check()
+    }
+
+    pub(super) fn most_keys(&self) -> usize {
+        self.max_keys
+    }
+
+    /// What calls go by.
+    pub(super) fn terms(&self, shared: bool, keyed: bool) -> Terms {
+        Terms {
             limit: self.limit,
             when_full: self.when_full,
+            words: self.words(shared, keyed),
+        }
+    }
+
+    fn words(&self, shared: bool, keyed: bool) -> String {
+        let limit = self.limit;
+        let when = match self.when_full {
+            WhenFull::Wait => String::new(),
+            WhenFull::WaitUpTo(longest) => format!(", waits up to {longest:?}"),
+            WhenFull::Reject => ", rejects".to_owned(),
+        };
+        let shared = if shared { ", shared" } else { "" };
+        let keyed = match self.max_keys {
+            _ if !keyed => String::new(),
+            DEFAULT_KEYS => ", per key".to_owned(),
+            most => format!(", per key of {most}"),
+        };
+        format!("{limit} at once{when}{shared}{keyed}")
+    }
+
+    fn store(&self) -> Arc<Store> {
+        let store = Arc::new(Store {
+            terms: Cell::new(self.terms(self.sharing.is_shared(), self.key.is_some())),
+            shared: self.sharing.is_shared(),
+            changing: Mutex::new(()),
             refused: self.check().err(),
             common: Mutex::new(Places::default()),
             keyed: self.key.clone().map(|by| Keyed {
                 by,
-                most: self.max_keys,
                 places: Table::new(self.max_keys),
             }),
             counts: Arc::clone(&self.counts),
@@ -184,10 +221,9 @@ impl<S> Layer<S> for Concurrency {
 }
 
 impl fmt::Display for Concurrency {
-    /// "8 at once, shared, per key"
+    /// "8 at once, rejects, shared, per key"
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at once{}", self.limit, self.sharing)?;
-        f.write_str(if self.key.is_some() { ", per key" } else { "" })
+        f.write_str(&self.words(self.sharing.is_shared(), self.key.is_some()))
     }
 }
 

@@ -14,7 +14,6 @@ use crate::clock::{self, Instant, Sleep, sleep_until};
 use crate::context::{WithoutPermit, without_permit};
 use crate::error::BoxError;
 use crate::keyed::Fingerprint;
-use crate::pool::WhenFull;
 use crate::sync::Ordering;
 
 pin_project! {
@@ -115,10 +114,7 @@ pin_project! {
 impl Wait {
     fn new(waiter: Waiter) -> Self {
         let since = clock::now();
-        let given = match waiter.store().when_full {
-            WhenFull::WaitUpTo(given) => Some(given),
-            WhenFull::Wait | WhenFull::Reject => None,
-        };
+        let given = waiter.store().longest_wait();
         // A time beyond the clock's range is for ever.
         let ends = given.and_then(|given| since.checked_add(given));
         Self {

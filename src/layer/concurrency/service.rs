@@ -7,10 +7,11 @@ use tower::ServiceExt as _;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::ConcurrencyFuture;
 use super::store::Store;
+use super::{Concurrency, ConcurrencyFuture};
 use crate::error::BoxError;
 use crate::event::Delivery;
+use crate::layer::live::Live;
 
 /// The service of [`Concurrency`](super::Concurrency). Its clones share one state.
 #[derive(Clone, Debug)]
@@ -22,6 +23,11 @@ pub struct ConcurrencyService<S> {
 impl<S> ConcurrencyService<S> {
     pub(super) fn new(inner: S, store: Arc<Store>) -> Self {
         Self { inner, store }
+    }
+
+    /// Its settings, which may be changed.
+    pub(in crate::layer) fn live(&self) -> Arc<dyn Live<Concurrency>> {
+        Arc::clone(&self.store) as Arc<dyn Live<Concurrency>>
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
-/// The calls of one key: how many run, and who waits. While anyone waits, as many run as may.
+/// The calls of one key: how many run, and who waits. While anyone waits, as many run as may, or more if the limit was lowered.
 #[derive(Debug)]
 pub(super) struct Places<W> {
     running: usize,
@@ -47,7 +47,8 @@ impl<W> Default for Places<W> {
 impl<W> Places<W> {
     /// One more call.
     pub(super) fn arrive(&mut self, limit: usize, waits: bool) -> Arrival {
-        if self.running < limit {
+        // A place that a higher limit has made is for those who wait.
+        if self.running < limit && (self.queue.is_empty() || !waits) {
             self.running += 1;
             self.peak = self.peak.max(self.running);
             return Arrival::Runs;
@@ -69,13 +70,25 @@ impl<W> Places<W> {
         }
     }
 
-    /// A call that has a place leaves.
-    pub(super) fn leave(&mut self) -> Place<W> {
-        if let Some((_, waker)) = self.queue.pop_first() {
-            return Place::Handed(waker);
+    /// A call that has a place leaves. Its place goes with it if there is one too many.
+    pub(super) fn leave(&mut self, limit: usize) -> Place<W> {
+        if self.running <= limit {
+            if let Some((_, waker)) = self.queue.pop_first() {
+                return Place::Handed(waker);
+            }
         }
         self.running -= 1;
         Place::Free
+    }
+
+    /// The limit is another: the first in the queue have the places that there are now. How each is woken, if it has said so.
+    pub(super) fn change(&mut self, limit: usize) -> Vec<Option<W>> {
+        let free = limit.saturating_sub(self.running);
+        let next = std::iter::from_fn(|| Some(self.queue.pop_first()?.1));
+        let handed: Vec<_> = next.take(free).collect();
+        self.running += handed.len();
+        self.peak = self.peak.max(self.running);
+        handed
     }
 
     /// A call no longer waits. The error is that it has a place.

@@ -15,6 +15,8 @@ enum Step {
     Poll(usize),
     /// One that has a ticket is dropped, whether it has a place by now or not.
     Drop(usize),
+    /// Another limit.
+    Change(usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -23,6 +25,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<usize>().prop_map(Step::Leave),
         3 => any::<usize>().prop_map(Step::Poll),
         2 => any::<usize>().prop_map(Step::Drop),
+        1 => (1..5_usize).prop_map(Step::Change),
     ];
     proptest::collection::vec(step, 1..150)
 }
@@ -35,9 +38,10 @@ struct Call {
     ticket: Option<Ticket>,
     /// It has said how to wake it.
     wakes: bool,
+    has_place: bool,
 }
 
-/// The calls in the order of their arrival. The first `limit` of them have a place, whoever leaves.
+/// The calls in the order of their arrival, and which of them have a place: as soon as there is one, the first that has none.
 struct Twin {
     limit: usize,
     calls: Vec<Call>,
@@ -45,15 +49,28 @@ struct Twin {
 
 impl Twin {
     fn has_place(&self, at: usize) -> bool {
-        at < self.limit
+        self.calls[at].has_place
+    }
+
+    fn running(&self) -> usize {
+        self.calls.iter().filter(|call| call.has_place).count()
+    }
+
+    /// Gives the places that there are now, and says to whom.
+    fn fill(&mut self) -> Vec<Call> {
+        let free = self.limit.saturating_sub(self.running());
+        let next = self.calls.iter_mut().filter(|call| !call.has_place);
+        let given = next.take(free).map(|call| {
+            call.has_place = true;
+            *call
+        });
+        given.collect()
     }
 
     /// Removes a call, and says who gets its place.
     fn remove(&mut self, at: usize) -> Option<Call> {
-        let had_place = self.has_place(at);
         self.calls.remove(at);
-        let next = self.calls.get(self.limit - 1).filter(|_| had_place);
-        next.copied()
+        self.fill().first().copied()
     }
 
     fn pick(&self, which: usize, of: impl Fn(usize, &Call) -> bool) -> Option<usize> {
@@ -83,8 +100,8 @@ proptest! {
             match step {
                 Step::Arrive { waits } => {
                     ids += 1;
-                    let free = twin.calls.len() < limit;
-                    let arrival = places.arrive(limit, waits);
+                    let free = twin.running() < twin.limit;
+                    let arrival = places.arrive(twin.limit, waits);
                     let ticket = match arrival {
                         Arrival::Runs => {
                             prop_assert!(free);
@@ -99,11 +116,12 @@ proptest! {
                             continue;
                         }
                     };
-                    twin.calls.push(Call { id: ids, ticket, wakes: false });
+                    let has_place = ticket.is_none();
+                    twin.calls.push(Call { id: ids, ticket, wakes: false, has_place });
                 }
                 Step::Leave(which) => {
                     if let Some(at) = twin.pick(which, |_, call| call.ticket.is_none()) {
-                        let left = places.leave();
+                        let left = places.leave(twin.limit);
                         prop_assert_eq!(left, handed(twin.remove(at)));
                     }
                 }
@@ -121,6 +139,12 @@ proptest! {
                         }
                     }
                 }
+                Step::Change(limit) => {
+                    twin.limit = limit;
+                    let given = twin.fill();
+                    let wakes: Vec<_> = given.iter().map(|call| call.wakes.then_some(call.id)).collect();
+                    prop_assert_eq!(places.change(limit), wakes);
+                }
                 Step::Drop(which) => {
                     if let Some(at) = twin.pick(which, |_, call| call.ticket.is_some()) {
                         let (call, has_place) = (twin.calls[at], twin.has_place(at));
@@ -130,12 +154,12 @@ proptest! {
                         if let Ok(waker) = given_up {
                             prop_assert_eq!(waker, call.wakes.then_some(call.id));
                         } else {
-                            prop_assert_eq!(places.leave(), handed(next));
+                            prop_assert_eq!(places.leave(twin.limit), handed(next));
                         }
                     }
                 }
             }
-            let with_place = twin.calls.len().min(limit);
+            let with_place = twin.running();
             peak = peak.max(with_place);
             prop_assert_eq!(places.running(), with_place);
             prop_assert_eq!(places.waiting(), twin.calls.len() - with_place);

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::Concurrency;
 use super::handle::Counts;
 use super::state::{Arrival, Place, Places, Ticket};
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
 use crate::keyed::{Fingerprint, KeyBy, Table, TooMany};
+use crate::layer::live::{Applied, Cell, Live};
 use crate::outcome::{CallError, Rejection};
 use crate::pool::WhenFull;
 use crate::sync::{Mutex, Ordering};
 
 pub(super) struct Store {
-    pub(super) limit: usize,
-    pub(super) when_full: WhenFull,
+    pub(super) terms: Cell<Terms>,
+    pub(super) shared: bool,
+    /// Held by whoever changes the terms.
+    pub(super) changing: Mutex<()>,
     /// What makes no sense in the config: every call ends with it.
     pub(super) refused: Option<OptionError>,
     /// For calls that have no key.
@@ -25,9 +29,15 @@ pub(super) struct Store {
     pub(super) counts: Arc<Counts>,
 }
 
+/// The settings in effect.
+pub(super) struct Terms {
+    pub(super) limit: usize,
+    pub(super) when_full: WhenFull,
+    pub(super) words: String,
+}
+
 pub(super) struct Keyed {
     pub(super) by: KeyBy,
-    pub(super) most: usize,
     pub(super) places: Table<Places<Waker>>,
 }
 
@@ -58,10 +68,10 @@ impl Store {
         if let Some(refused) = &self.refused {
             return Err(refused.clone().into());
         }
-        let waits = self.when_full != WhenFull::Reject;
         // Counted under the lock, so that who leaves is counted out before its place is taken.
         let arrive = |places: &mut Places<Waker>| {
-            let arrival = places.arrive(self.limit, waits);
+            let terms = self.terms.read();
+            let arrival = places.arrive(terms.limit, terms.when_full != WhenFull::Reject);
             match arrival {
                 Arrival::Runs => {
                     let running = self.counts.running.fetch_add(1, Ordering::Relaxed) + 1;
@@ -76,12 +86,12 @@ impl Store {
             arrival
         };
         let arrival = match (&self.keyed, key) {
-            (Some(keyed), Some(key)) => match keyed.places.enter(key, arrive) {
-                Ok((arrival, _)) => arrival,
-                Err(TooMany) => {
-                    return Err(self.rejected(Rejection::TooManyKeys { limit: keyed.most }));
-                }
-            },
+            (Some(keyed), Some(key)) => {
+                let arrived = keyed.places.enter(key, arrive);
+                let limit = keyed.places.most();
+                let too_many = |TooMany| self.rejected(Rejection::TooManyKeys { limit });
+                arrived.map_err(too_many)?.0
+            }
             _ => arrive(&mut self.common.lock()),
         };
         match arrival {
@@ -97,8 +107,20 @@ impl Store {
 
     /// No place came within this time.
     pub(super) fn full(&self, waited: Duration) -> BoxError {
-        let limit = self.limit;
+        let limit = self.limit();
         self.rejected(Rejection::ConcurrencyFull { limit, waited })
+    }
+
+    fn limit(&self) -> usize {
+        self.terms.read().limit
+    }
+
+    /// For how long a call waits that begins to.
+    pub(super) fn longest_wait(&self) -> Option<Duration> {
+        match self.terms.read().when_full {
+            WhenFull::WaitUpTo(given) => Some(given),
+            WhenFull::Wait | WhenFull::Reject => None,
+        }
     }
 
     fn rejected(&self, rejection: Rejection) -> BoxError {
@@ -127,7 +149,7 @@ impl Store {
     /// A place is left, and who has it next is woken, after the lock.
     fn leave(&self, key: Option<Fingerprint>) {
         let next = self.with(key, |places| {
-            let place = places.leave();
+            let place = places.leave(self.limit());
             let count = match place {
                 Place::Free => &self.counts.running,
                 Place::Handed(_) => &self.counts.waiting,
@@ -141,11 +163,47 @@ impl Store {
     }
 }
 
+impl Live<Concurrency> for Store {
+    fn words(&self) -> String {
+        self.terms.read().words.clone()
+    }
+
+    fn change(&self, new: Concurrency) -> Applied {
+        let changing = self.changing.lock();
+        let before = self.words();
+        let terms = new.terms(self.shared, self.keyed.is_some());
+        let after = terms.words.clone();
+        drop(self.terms.replace(terms));
+        let mut woken = Vec::new();
+        // Whoever had the places before went by the old limit, and whoever has them after goes by the new one.
+        let mut change = |places: &mut Places<Waker>| {
+            let handed = places.change(self.limit());
+            let counts = &self.counts;
+            counts.waiting.fetch_sub(handed.len(), Ordering::Relaxed);
+            let running = counts.running.fetch_add(handed.len(), Ordering::Relaxed);
+            counts
+                .peak
+                .fetch_max(running + handed.len(), Ordering::Relaxed);
+            woken.extend(handed.into_iter().flatten());
+        };
+        change(&mut self.common.lock());
+        if let Some(keyed) = &self.keyed {
+            keyed.places.set_most(new.most_keys());
+            keyed.places.each(change);
+        }
+        drop(changing);
+        Applied {
+            before,
+            after,
+            rest: Box::new(|| woken.into_iter().for_each(Waker::wake)),
+        }
+    }
+}
+
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("limit", &self.limit)
-            .field("when_full", &self.when_full)
+            .field("limit", &self.words())
             .finish_non_exhaustive()
     }
 }

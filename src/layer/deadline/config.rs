@@ -1,10 +1,12 @@
 //! The config, which is the layer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_layer::Layer;
 
 use super::DeadlineService;
+use crate::layer::live::LiveTime;
 
 /// Ends a call, with all its attempts and the waits between them, that takes longer than this.
 ///
@@ -58,6 +60,6 @@ impl<S> Layer<S> for Deadline {
     type Service = DeadlineService<S>;
 
     fn layer(&self, inner: S) -> DeadlineService<S> {
-        DeadlineService::new(inner, self.given)
+        DeadlineService::new(inner, Arc::new(LiveTime::new(self.given)))
     }
 }

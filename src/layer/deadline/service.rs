@@ -1,7 +1,7 @@
 //! The service.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
@@ -12,17 +12,23 @@ use super::state::TimeLimit;
 use crate::clock;
 use crate::error::BoxError;
 use crate::event::Delivery;
+use crate::layer::live::LiveTime;
 
 /// The service of [`Deadline`](super::Deadline).
 #[derive(Clone, Debug)]
 pub struct DeadlineService<S> {
     inner: S,
-    given: Duration,
+    given: Arc<LiveTime>,
 }
 
 impl<S> DeadlineService<S> {
-    pub(super) fn new(inner: S, given: Duration) -> Self {
+    pub(super) fn new(inner: S, given: Arc<LiveTime>) -> Self {
         Self { inner, given }
+    }
+
+    /// Its settings, which may be changed.
+    pub(in crate::layer) fn live(&self) -> Arc<LiveTime> {
+        Arc::clone(&self.given)
     }
 }
 
@@ -41,7 +47,7 @@ where
     }
 
     fn call(&mut self, delivery: Delivery) -> Self::Future {
-        let limit = TimeLimit::begun(clock::now(), self.given);
+        let limit = TimeLimit::begun(clock::now(), self.given.get());
         let delivery = match limit.ends() {
             Some(ends) => delivery.by(ends),
             None => delivery,

@@ -10,11 +10,15 @@ use tower_layer::Layer;
 
 use super::RateLimitService;
 use super::handle::{Counts, RateLimitHandle};
-use super::state::{Bucket, FullAt, interval};
+use super::state::{Bucket, Kept, interval};
 use super::store::{Keyed, Store};
-use crate::clock;
+use super::terms::Terms;
+use super::waiting::Waiting;
+use crate::clock::{self, Instant};
 use crate::error::OptionError;
 use crate::keyed::{DEFAULT_KEYS, KeyBy, Swept, check_keys};
+use crate::layer::change::check_scope;
+use crate::layer::live::Cell;
 use crate::layer::sharing::Sharing;
 use crate::pool::WhenFull;
 use crate::sync::Mutex;
@@ -193,15 +197,66 @@ impl RateLimit {
         check_keys(self.max_keys)
     }
 
+    /// As [`check`](Self::check), for a change of one that works.
+    pub(in crate::layer) fn check_change(&self) -> Result<(), OptionError> {
+        check_scope(self.key.is_some(), self.sharing.is_shared())?;
+        self.check()
+    }
+
+    pub(super) fn most_keys(&self) -> usize {
+        self.max_keys
+    }
+
+    /// What calls go by from now on, in the place of the bucket before.
+    pub(super) fn terms(
+        &self,
+        old: &Bucket,
+        now: Instant,
+        number: u64,
+        shared: bool,
+        keyed: bool,
+    ) -> Terms {
+        Terms {
+            bucket: old.with(self.interval(), self.bursts()),
+            when_used_up: self.when_used_up,
+            words: self.words(shared, keyed),
+            number,
+            before: Some((*old, now)),
+        }
+    }
+
+    fn words(&self, shared: bool, keyed: bool) -> String {
+        let (calls, per, burst) = (self.calls, self.per, self.bursts());
+        let when = match self.when_used_up {
+            WhenFull::Wait => String::new(),
+            WhenFull::WaitUpTo(longest) => format!(", waits up to {longest:?}"),
+            WhenFull::Reject => ", rejects".to_owned(),
+        };
+        let shared = if shared { ", shared" } else { "" };
+        let keyed = match self.max_keys {
+            _ if !keyed => String::new(),
+            DEFAULT_KEYS => ", per key".to_owned(),
+            most => format!(", per key of {most}"),
+        };
+        format!("{calls} in {per:?}, bursts of {burst}{when}{shared}{keyed}")
+    }
+
     fn store(&self) -> Arc<Store> {
         let store = Arc::new(Store {
-            bucket: Bucket::new(clock::now(), self.interval(), self.bursts()),
-            when_used_up: self.when_used_up,
+            terms: Cell::new(Terms {
+                bucket: Bucket::new(clock::now(), self.interval(), self.bursts()),
+                when_used_up: self.when_used_up,
+                words: self.to_string(),
+                number: 0,
+                before: None,
+            }),
+            waiting: Waiting::default(),
+            shared: self.sharing.is_shared(),
+            changing: Mutex::new(()),
             refused: self.check().err(),
-            common: Mutex::new(FullAt::default()),
+            common: Mutex::new(Kept::default()),
             keyed: self.key.clone().map(|by| Keyed {
                 by,
-                most: self.max_keys,
                 buckets: Swept::new(self.max_keys),
             }),
             counts: Arc::clone(&self.counts),
@@ -220,11 +275,9 @@ impl<S> Layer<S> for RateLimit {
 }
 
 impl fmt::Display for RateLimit {
-    /// "10 in 1s, bursts of 10, shared, per key"
+    /// "10 in 1s, bursts of 10, rejects, shared, per key"
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (calls, per, burst) = (self.calls, self.per, self.bursts());
-        write!(f, "{calls} in {per:?}, bursts of {burst}{}", self.sharing)?;
-        f.write_str(if self.key.is_some() { ", per key" } else { "" })
+        f.write_str(&self.words(self.sharing.is_shared(), self.key.is_some()))
     }
 }
 

@@ -8,8 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::store::{Reservation, Store, Taken};
-use crate::clock::{Sleep, sleep_until};
+use super::store::{Reservation, Store, Taken, Wait};
 use crate::context::{WithoutPermit, without_permit};
 use crate::error::BoxError;
 use crate::keyed::Fingerprint;
@@ -27,7 +26,7 @@ pin_project! {
 enum Gate {
     /// The call has not been polled.
     Closed(Arc<Store>, Option<Fingerprint>),
-    Waiting(WithoutPermit<Sleep>, Reservation),
+    Waiting(WithoutPermit<Wait>, Reservation),
     Open,
 }
 
@@ -64,7 +63,7 @@ where
                 Gate::Closed(store, key) => match store.take(*key)? {
                     Taken::Pass => Gate::Open,
                     Taken::Wait(turn, reservation) => {
-                        Gate::Waiting(without_permit(sleep_until(turn)), reservation)
+                        Gate::Waiting(without_permit(reservation.wait(turn)), reservation)
                     }
                 },
                 Gate::Waiting(wait, reservation) => {

@@ -21,6 +21,8 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 mod store;
+mod terms;
+mod waiting;
 
 pub use config::RateLimit;
 pub use future::RateLimitFuture;

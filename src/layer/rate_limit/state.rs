@@ -8,6 +8,27 @@ use crate::clock::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FullAt(u64);
 
+/// A state as it is kept, with which of two settings it goes by: the top bit. A change goes over all states before the next one, so there are never more than two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept(u64);
+
+impl Kept {
+    const ODD: u64 = 1 << 63;
+
+    pub(super) fn of(state: FullAt, odd: bool) -> Self {
+        let bits = state.0.min(!Self::ODD);
+        Self(if odd { bits | Self::ODD } else { bits })
+    }
+
+    pub(super) fn state(self) -> FullAt {
+        FullAt(self.0 & !Self::ODD)
+    }
+
+    pub(super) fn is_odd(self) -> bool {
+        self.0 & Self::ODD != 0
+    }
+}
+
 /// The settings of a bucket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket {
@@ -44,6 +65,11 @@ impl Bucket {
         }
     }
 
+    /// Another rate and burst, on the same clock.
+    pub(super) fn with(self, interval: Duration, burst: u32) -> Self {
+        Self::new(self.origin, interval, burst)
+    }
+
     /// One more call: its turn, and the state after it. It waits no longer than `longest`.
     pub(super) fn take(self, state: FullAt, now: Instant, longest: Duration) -> (FullAt, Turn) {
         let now_at = self.since_origin(now);
@@ -74,9 +100,37 @@ impl Bucket {
         state.0 <= self.since_origin(now)
     }
 
+    /// The state of a bucket that goes by `new` from now on: the tokens that are there stay, as many as it takes. What calls that wait owe stays too.
+    pub(super) fn carried(self, state: FullAt, new: Self, now: Instant) -> FullAt {
+        let now_at = self.since_origin(now);
+        let Some(missing) = state.0.checked_sub(now_at).filter(|missing| *missing > 0) else {
+            return state;
+        };
+        // In the time that they take to come; below zero are those that are owed.
+        let tokens = i128::from(self.tolerance) + i128::from(self.interval) - i128::from(missing);
+        let tokens = (tokens * i128::from(new.interval)).div_euclid(i128::from(self.interval));
+        let missing = i128::from(new.tolerance) + i128::from(new.interval) - tokens;
+        FullAt(saturated(i128::from(now_at) + missing.max(0)))
+    }
+
+    /// When the turn of a call comes that waits, and goes by `new` from now on.
+    pub(super) fn turn_carried(self, turn: Instant, new: Self, now: Instant) -> Instant {
+        let left = i128::from(nanos(turn.saturating_duration_since(now)));
+        let interval = i128::from(self.interval);
+        let left = (left * i128::from(new.interval) + interval - 1).div_euclid(interval);
+        let later = now.checked_add(Duration::from_nanos(saturated(left)));
+        // As good as for ever.
+        later.unwrap_or(turn)
+    }
+
     fn since_origin(self, now: Instant) -> u64 {
         nanos(now.saturating_duration_since(self.origin))
     }
+}
+
+/// Within 63 bits, which are more than two centuries.
+fn saturated(nanos: i128) -> u64 {
+    u64::try_from(nanos).map_or(0, |nanos| nanos.min(u64::MAX >> 1))
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -125,6 +125,59 @@ proptest! {
     }
 
     #[test]
+    fn a_change_gives_no_token_and_owes_none_but_what_calls_that_wait_owe(
+        burst in 1..8_u32,
+        interval in 1..100_u64,
+        new_burst in 1..8_u32,
+        new_interval in 1..100_u64,
+        taken in 0..12_u32,
+        passed in 0..300_u64,
+    ) {
+        let origin = clock::now();
+        let of = Duration::from_nanos;
+        let old = Bucket::new(origin, of(interval), burst);
+        let new = old.with(of(new_interval), new_burst);
+        let mut state = FullAt::default();
+        let mut turns = Vec::new();
+        for _ in 0..taken {
+            let (after, turn) = old.take(state, origin, Duration::MAX);
+            state = after;
+            if let Turn::At(turn, _) = turn {
+                turns.push(turn);
+            }
+        }
+        let now = at(origin, passed);
+        turns.retain(|turn| *turn > now);
+        // Counted one by one: those that are there at once.
+        let tokens = |bucket: Bucket, mut state: FullAt| {
+            let taken = (0..20).take_while(|_| {
+                let (after, turn) = bucket.take(state, now, Duration::ZERO);
+                state = after;
+                turn == Turn::Now
+            });
+            taken.count()
+        };
+        let carried = old.carried(state, new, now);
+        let most = new_burst as usize;
+        let expected = if old.is_full(state, now) { most } else { tokens(old, state).min(most) };
+        prop_assert_eq!(tokens(new, carried), expected);
+        // The turns of those that wait, and the next one, are a token's time apart, but for what is rounded.
+        let moved = turns.iter().map(|turn| old.turn_carried(*turn, new, now));
+        let mut moved: Vec<Instant> = moved.collect();
+        prop_assert!(moved.iter().all(|turn| *turn > now));
+        if !moved.is_empty() {
+            let Turn::At(next, _) = new.take(carried, now, Duration::MAX).1 else {
+                return Err(TestCaseError::fail("it comes after those that wait"));
+            };
+            moved.push(next);
+        }
+        for pair in moved.windows(2) {
+            let step = pair[1] - pair[0];
+            prop_assert!(step + of(1) >= of(new_interval) && step <= of(new_interval + 1), "{:?}", step);
+        }
+    }
+
+    #[test]
     fn the_rate_is_never_above_what_was_asked_for(calls in 1..1_000_000_u32, seconds in 1..100_u64) {
         let per = Duration::from_secs(seconds);
         let interval = interval(calls, per);

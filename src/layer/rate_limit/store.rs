@@ -1,34 +1,45 @@
 //! The state that the calls of a listener share.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
+
+use super::RateLimit;
 use super::handle::Counts;
-use super::state::{Bucket, FullAt, Turn};
-use crate::clock::{self, Instant};
+use super::state::{Kept, Turn};
+use super::terms::Terms;
+use super::waiting::{self, Waiting};
+use crate::clock::{self, Instant, Sleep, sleep_until};
 use crate::error::{BoxError, OptionError};
 use crate::event::Delivery;
 use crate::keyed::{Fingerprint, KeyBy, Swept, TooMany};
+use crate::layer::live::{Applied, Cell, Live};
 use crate::outcome::{CallError, Rejection};
 use crate::pool::WhenFull;
 use crate::sync::{Mutex, Ordering};
 
 pub(super) struct Store {
-    pub(super) bucket: Bucket,
-    pub(super) when_used_up: WhenFull,
+    pub(super) terms: Cell<Terms>,
+    pub(super) waiting: Waiting,
+    pub(super) shared: bool,
+    /// Held by whoever changes the terms.
+    pub(super) changing: Mutex<()>,
     /// What makes no sense in the config: every call ends with it.
     pub(super) refused: Option<OptionError>,
     /// For calls that have no key.
-    pub(super) common: Mutex<FullAt>,
+    pub(super) common: Mutex<Kept>,
     pub(super) keyed: Option<Keyed>,
     pub(super) counts: Arc<Counts>,
 }
 
 pub(super) struct Keyed {
     pub(super) by: KeyBy,
-    pub(super) most: usize,
-    pub(super) buckets: Swept<FullAt>,
+    pub(super) buckets: Swept<Kept>,
 }
 
 /// What a call is told.
@@ -55,45 +66,58 @@ impl Store {
         }
         let now = clock::now();
         match self.turn(key, now) {
-            Ok(Turn::Now) => {
+            Ok(Given::Now) => {
                 self.counts.passed.fetch_add(1, Ordering::Relaxed);
                 Ok(Taken::Pass)
             }
-            Ok(Turn::At(turn, after)) => {
+            Ok(Given::At(turn, ticket)) => {
                 self.counts.waits.fetch_add(1, Ordering::Relaxed);
                 self.counts.waiting.fetch_add(1, Ordering::Relaxed);
                 let reservation = Reservation {
                     store: Arc::clone(self),
                     key,
-                    after,
+                    ticket,
                     since: now,
                     passed: false,
                 };
                 Ok(Taken::Wait(turn, reservation))
             }
-            Ok(Turn::TooLate(retry_after)) => {
+            Ok(Given::TooLate(retry_after)) => {
                 Err(self.rejected(Rejection::RateLimited { retry_after }))
             }
             Err(rejection) => Err(self.rejected(rejection)),
         }
     }
 
-    fn turn(&self, key: Option<Fingerprint>, now: Instant) -> Result<Turn, Rejection> {
-        let longest = match self.when_used_up {
-            WhenFull::Wait => Duration::MAX,
-            WhenFull::WaitUpTo(longest) => longest,
-            WhenFull::Reject => Duration::ZERO,
-        };
-        let take = |state: &mut FullAt| {
-            let (after, turn) = self.bucket.take(*state, now, longest);
-            *state = after;
-            turn
+    fn turn(&self, key: Option<Fingerprint>, now: Instant) -> Result<Given, Rejection> {
+        // The terms are read under the lock of the bucket: so they are never behind it.
+        let take = |kept: &mut Kept| {
+            let terms = self.terms.read();
+            let longest = match terms.when_used_up {
+                WhenFull::Wait => Duration::MAX,
+                WhenFull::WaitUpTo(longest) => longest,
+                WhenFull::Reject => Duration::ZERO,
+            };
+            match terms.step(kept, |state| terms.bucket.take(state, now, longest)) {
+                Turn::Now => Given::Now,
+                Turn::At(at, after) => {
+                    let turn = waiting::Turn::new(at, after, &terms);
+                    let newest = |turn: &mut waiting::Turn| turn.carry(&self.terms.read());
+                    Given::At(at, self.waiting.add(turn, newest))
+                }
+                Turn::TooLate(wait) => Given::TooLate(wait),
+            }
         };
         match (&self.keyed, key) {
             (Some(keyed), Some(key)) => {
-                let idle = |state: &FullAt| self.bucket.is_full(*state, now);
+                let idle = |kept: &Kept| {
+                    let terms = self.terms.read();
+                    terms.bucket.is_full(terms.open(*kept), now)
+                };
                 let entered = keyed.buckets.enter(key, take, idle);
-                entered.map_err(|TooMany| Rejection::TooManyKeys { limit: keyed.most })
+                entered.map_err(|TooMany| Rejection::TooManyKeys {
+                    limit: keyed.buckets.most(),
+                })
             }
             _ => Ok(take(&mut self.common.lock())),
         }
@@ -104,8 +128,17 @@ impl Store {
         CallError::rejected(rejection).into()
     }
 
-    fn give_back(&self, key: Option<Fingerprint>, after: FullAt) {
-        let give = |state: &mut FullAt| *state = self.bucket.give_back(*state, after);
+    fn give_back(&self, key: Option<Fingerprint>, mut turn: waiting::Turn) {
+        let mut give = |kept: &mut Kept| {
+            let terms = self.terms.read();
+            turn.carry(&terms);
+            // Two changes since it was taken out: it passes unused.
+            if turn.number == terms.number {
+                terms.step(kept, |state| {
+                    (terms.bucket.give_back(state, turn.after), ())
+                });
+            }
+        };
         match (&self.keyed, key) {
             (Some(keyed), Some(key)) => {
                 keyed.buckets.update(key, give);
@@ -115,12 +148,73 @@ impl Store {
     }
 }
 
+/// What a call is given.
+enum Given {
+    Now,
+    /// The time of its turn, and its ticket.
+    At(Instant, u64),
+    TooLate(Duration),
+}
+
+impl Live<RateLimit> for Store {
+    fn words(&self) -> String {
+        self.terms.read().words.clone()
+    }
+
+    fn change(&self, new: RateLimit) -> Applied {
+        let changing = self.changing.lock();
+        let now = clock::now();
+        let old = self.terms.read();
+        let (before, number) = (old.words.clone(), old.number + 1);
+        let terms = new.terms(&old.bucket, now, number, self.shared, self.keyed.is_some());
+        let after = terms.words.clone();
+        drop(old);
+        drop(self.terms.replace(terms));
+        let terms = self.terms.read();
+        let carry = |kept: &mut Kept| terms.step(kept, |state| (state, ()));
+        carry(&mut self.common.lock());
+        if let Some(keyed) = &self.keyed {
+            keyed.buckets.set_most(new.most_keys());
+            keyed.buckets.for_each(carry);
+        }
+        let woken = self.waiting.carry(&terms);
+        drop((terms, changing));
+        Applied {
+            before,
+            after,
+            rest: Box::new(|| woken.into_iter().for_each(Waker::wake)),
+        }
+    }
+}
+
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("bucket", &self.bucket)
-            .field("when_used_up", &self.when_used_up)
+            .field("limit", &self.words())
             .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The wait for a turn. A change that moves the turn wakes it.
+    pub(super) struct Wait {
+        #[pin]
+        sleep: Sleep,
+        store: Arc<Store>,
+        ticket: u64,
+    }
+}
+
+impl Future for Wait {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let turn = this.store.waiting.look(*this.ticket, cx.waker());
+        if let Some(turn) = turn.filter(|turn| *turn != this.sleep.deadline()) {
+            this.sleep.as_mut().reset(turn);
+        }
+        this.sleep.poll(cx)
     }
 }
 
@@ -129,12 +223,21 @@ impl fmt::Debug for Store {
 pub(super) struct Reservation {
     store: Arc<Store>,
     key: Option<Fingerprint>,
-    after: FullAt,
+    ticket: u64,
     since: Instant,
     passed: bool,
 }
 
 impl Reservation {
+    /// The wait for the turn, which comes at this time unless a change moves it.
+    pub(super) fn wait(&self, turn: Instant) -> Wait {
+        Wait {
+            sleep: sleep_until(turn),
+            store: Arc::clone(&self.store),
+            ticket: self.ticket,
+        }
+    }
+
     /// The call goes on.
     pub(super) fn pass(&mut self) {
         self.passed = true;
@@ -149,8 +252,9 @@ impl Drop for Reservation {
         let waited = clock::now().saturating_duration_since(self.since);
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         counts.wait_nanos.fetch_add(nanos, Ordering::Relaxed);
-        if !self.passed {
-            self.store.give_back(self.key, self.after);
+        let turn = self.store.waiting.remove(self.ticket);
+        if let Some(turn) = turn.filter(|_| !self.passed) {
+            self.store.give_back(self.key, turn);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::sync::Mutex;
 
 /// So many parts a window is counted in.
 const PARTS: usize = 10;
+const USUAL_WINDOW: Duration = Duration::from_secs(10);
 
 /// Bounds retries to a share of the calls, so that a dependency that fails is not buried under retries. Clones share one budget: give the same one to all listeners that call one service.
 ///
@@ -40,7 +41,7 @@ impl RetryBudget {
         Self {
             ratio,
             per_second: 1.0,
-            window: Duration::from_secs(10),
+            window: USUAL_WINDOW,
             state: Arc::default(),
         }
     }
@@ -101,12 +102,38 @@ impl RetryBudget {
         self.state.lock().at(now, self.window).calls += 1;
     }
 
+    /// If it has counted nothing yet, it goes on from the counts of the one that it takes the place of: where their windows are not the same, as if all of them were made in the newest part.
+    pub(super) fn take_over(&self, old: &Self) {
+        if Arc::ptr_eq(&self.state, &old.state) {
+            return;
+        }
+        let now = clock::now();
+        // One lock after the other: two changes may take two budgets crosswise.
+        let counted = old.state.lock().counted(now, old.window);
+        let mut ledger = self.state.lock();
+        if ledger.began.is_none() {
+            ledger.go_on_from(counted, self.window == old.window, now);
+        }
+    }
+
     /// Whether there is room for a retry, which is counted then.
     pub(super) fn takes(&self) -> bool {
         let now = clock::now();
         self.state
             .lock()
             .takes(now, self.window, self.ratio, self.per_second)
+    }
+}
+
+impl fmt::Display for RetryBudget {
+    /// "a budget of 0.2 a call and 1 a second"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ratio, per_second) = (self.ratio, self.per_second);
+        write!(f, "a budget of {ratio} a call and {per_second} a second")?;
+        match self.window.as_secs() {
+            10 => Ok(()),
+            _ => write!(f, " in {:?}", self.window),
+        }
     }
 }
 
@@ -137,6 +164,37 @@ pub(super) struct Part {
 }
 
 impl Ledger {
+    /// What the window holds now.
+    pub(super) fn counted(
+        &mut self,
+        now: Instant,
+        window: Duration,
+    ) -> (Option<Instant>, [Part; PARTS]) {
+        if self.began.is_some() {
+            self.at(now, window);
+        }
+        (self.began, self.parts)
+    }
+
+    /// Takes over what another has counted.
+    pub(super) fn go_on_from(
+        &mut self,
+        (began, parts): (Option<Instant>, [Part; PARTS]),
+        same_window: bool,
+        now: Instant,
+    ) {
+        if same_window {
+            (self.began, self.parts) = (began, parts);
+            return;
+        }
+        self.began = began.map(|_| now);
+        self.parts = Default::default();
+        for part in parts {
+            self.parts[0].calls += part.calls;
+            self.parts[0].retries += part.retries;
+        }
+    }
+
     /// The part that `now` is in; those before the window are forgotten.
     pub(super) fn at(&mut self, now: Instant, window: Duration) -> &mut Part {
         let part = (window / u32::try_from(PARTS).expect("small")).max(Duration::from_nanos(1));

@@ -50,15 +50,15 @@ pub struct Retry {
 }
 
 impl Retry {
-    fn after(delays: Delays, jitter: f64) -> Self {
+    fn after(delays: Delays) -> Self {
         Self {
-            delays,
             limits: Limits {
                 max_attempts: 3,
                 max_elapsed: None,
                 max_snoozes: 100,
-                jitter,
+                jitter: delays.usual_jitter(),
             },
+            delays,
             seed: None,
             panics: false,
             rejections: true,
@@ -70,7 +70,7 @@ impl Retry {
 
     /// Waits equally long before each further attempt. See [`Retry`](crate::layer::Retry).
     pub fn constant(wait: Duration) -> Self {
-        Self::after(Delays::Constant(wait), 0.0)
+        Self::after(Delays::Constant(wait))
     }
 
     /// Waits 100 ms, then twice as long each time, up to 30 s, with a jitter of a half. [`first`](Self::first), [`factor`](Self::factor), [`most`](Self::most) and
@@ -81,7 +81,7 @@ impl Retry {
             factor: 2.0,
             most: Duration::from_secs(30),
         };
-        Self::after(delays, 0.5)
+        Self::after(delays)
     }
 
     /// Waits 100 ms, 100 ms, 200 ms, 300 ms, 500 ms, each the sum of the two before, up to 30 s, with a jitter of a half. [`first`](Self::first), [`most`](Self::most) and
@@ -91,7 +91,7 @@ impl Retry {
             first: Duration::from_millis(100),
             most: Duration::from_secs(30),
         };
-        Self::after(delays, 0.5)
+        Self::after(delays)
     }
 
     /// Waits as an iterator says, which is made anew for each call that fails; where it ends, no further attempt is made. [`max_attempts`](Self::max_attempts) counts too.
@@ -108,7 +108,7 @@ impl Retry {
         I: Iterator<Item = Duration> + Send + 'static,
     {
         let make = move || Box::new(delays()) as AnyDelays;
-        Self::after(Delays::Any(Arc::new(make)), 0.0)
+        Self::after(Delays::Any(Arc::new(make)))
     }
 
     /// The first wait, of an exponential or Fibonacci retry or a constant one. Default: 100 ms. See [`Retry::exponential`].
@@ -225,6 +225,34 @@ impl Retry {
         self
     }
 
+    /// Whether there is something to note when a call begins.
+    pub(super) fn asks_of_calls(&self) -> bool {
+        self.budget.is_some() || self.limits.max_elapsed.is_some()
+    }
+
+    /// These settings in the place of those, whose budget, seed and rules stay where there are no others.
+    pub(super) fn in_place_of(mut self, old: &Self) -> Self {
+        self.seed = self.seed.or(old.seed);
+        if self.policy.is_empty() {
+            self.policy = Arc::clone(&old.policy);
+        }
+        match (&self.budget, &old.budget) {
+            (None, Some(budget)) => self.budget = Some(budget.clone()),
+            (Some(budget), Some(old)) => budget.take_over(old),
+            _ => {}
+        }
+        self
+    }
+
+    /// Its own rules under those of the listener; no rules if it has none of its own.
+    pub(in crate::layer) fn own_rules_under(self, outer: &FailurePolicy) -> Self {
+        if self.policy.is_empty() {
+            self
+        } else {
+            self.under(outer)
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), OptionError> {
         check_count(
             "max_attempts",
@@ -266,7 +294,7 @@ impl<S> Layer<S> for Retry {
 }
 
 impl fmt::Display for Retry {
-    /// "3 attempts, after 100ms x 2 to 30s, in the background"
+    /// "3 attempts, after 100ms x 2 to 30s, in the background"; what is not as it is by default is named.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} attempts, {}", self.limits.max_attempts, self.delays)?;
         if let Some(most) = self.limits.max_elapsed {
@@ -274,6 +302,24 @@ impl fmt::Display for Retry {
         }
         if self.panics {
             f.write_str(", panics too")?;
+        }
+        if !self.rejections {
+            f.write_str(", no rejections")?;
+        }
+        let usual = Self::after(self.delays.clone());
+        let Limits {
+            jitter,
+            max_snoozes,
+            ..
+        } = self.limits;
+        if jitter.total_cmp(&usual.limits.jitter).is_ne() {
+            write!(f, ", jitter of {jitter}")?;
+        }
+        if max_snoozes != usual.limits.max_snoozes {
+            write!(f, ", {max_snoozes} snoozes")?;
+        }
+        if let Some(budget) = &self.budget {
+            write!(f, ", {budget}")?;
         }
         if self.background {
             f.write_str(", in the background")?;

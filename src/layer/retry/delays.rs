@@ -42,6 +42,14 @@ pub(super) enum Course {
 }
 
 impl Delays {
+    /// The share of jitter unless told.
+    pub(super) fn usual_jitter(&self) -> f64 {
+        match self {
+            Self::Constant(_) | Self::Any(_) => 0.0,
+            Self::Exponential { .. } | Self::Fibonacci { .. } => 0.5,
+        }
+    }
+
     pub(super) fn begin(&self) -> Course {
         match self {
             Self::Constant(wait) => Course::Constant(*wait),

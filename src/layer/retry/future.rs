@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::service::Shared;
+use super::service::{Settings, Shared};
 use super::state::{Attempts, Next, Wish, elapsed};
 use crate::clock::{self, Instant, Sleep, sleep_until};
 use crate::context::{WithoutPermit, lacks_permit, without_permit};
@@ -37,8 +37,8 @@ pin_project! {
         begun: Option<Instant>,
         // Attempts in a row without a wait.
         at_once: u32,
-        // Made by the first failure.
-        attempts: Option<Box<Attempts>>,
+        // Made by the first failure, and the settings that it goes by.
+        attempts: Option<Box<(u64, Attempts)>>,
     }
 }
 
@@ -54,11 +54,7 @@ pin_project! {
 
 impl<S: Service<Delivery> + Clone> RetryFuture<S> {
     pub(super) fn new(inner: S, shared: Arc<Shared>, delivery: Delivery) -> Self {
-        let config = &shared.config;
-        if let Some(budget) = &config.budget {
-            budget.called();
-        }
-        let begun = config.limits.max_elapsed.map(|_| clock::now());
+        let begun = shared.called();
         let attempt = inner.clone().oneshot(delivery.clone());
         Self {
             phase: Phase::Attempt { attempt },
@@ -89,16 +85,15 @@ where
                     let Err(error) = ready!(polled.unwrap_or_else(panicked)) else {
                         return Poll::Ready(Ok(()));
                     };
-                    let attempts = this.attempts.get_or_insert_with(|| {
-                        let config = &this.shared.config;
-                        Box::new(Attempts::new(config.limits, config.delays.begin()))
-                    });
-                    let next = after(&error, this.shared, this.delivery, *this.begun, attempts);
+                    let settings = this.shared.settings();
+                    let attempts = attempts_by(&settings, this.attempts);
+                    let (shared, begun) = (&*this.shared, &mut *this.begun);
+                    let next = after(&error, &settings, shared, this.delivery, begun, attempts);
                     let Next::Attempt { number, wait } = next else {
                         return Poll::Ready(Err(error));
                     };
                     tracing::debug!(signal = this.delivery.signal(), attempt = number, ?wait, %error, "another attempt");
-                    let background = this.shared.config.background && !wait.is_zero();
+                    let background = settings.retry.background && !wait.is_zero();
                     if background && this.delivery.call().ask_to_defer() {
                         this.phase.set(Phase::Handover { number, wait });
                         // If nobody takes it, it goes on here.
@@ -143,15 +138,32 @@ fn panicked(message: Arc<str>) -> Poll<Result<(), BoxError>> {
     Poll::Ready(Err(CallError::new(Cause::Panicked(message)).into()))
 }
 
+/// The attempts of a call, by the settings that are in effect now.
+fn attempts_by<'a>(
+    settings: &Settings,
+    attempts: &'a mut Option<Box<(u64, Attempts)>>,
+) -> &'a mut Attempts {
+    let Settings { number, retry } = settings;
+    let (limits, begin) = (retry.limits, || retry.delays.begin());
+    let attempts =
+        &mut **attempts.get_or_insert_with(|| Box::new((*number, Attempts::new(limits, begin()))));
+    if attempts.0 != *number {
+        attempts.0 = *number;
+        attempts.1.change(limits, begin());
+    }
+    &mut attempts.1
+}
+
 /// What happens after an attempt that failed.
 fn after(
     error: &BoxError,
+    settings: &Settings,
     shared: &Shared,
     delivery: &Delivery,
-    begun: Option<Instant>,
+    begun: &mut Option<Instant>,
     attempts: &mut Attempts,
 ) -> Next {
-    let config = &shared.config;
+    let config = &settings.retry;
     let failure = Failure::new(error, delivery);
     let wish = match config.policy.decide(&failure) {
         Some(decision) => wish_of(decision),
@@ -161,6 +173,8 @@ fn after(
     let left = delivery
         .deadline()
         .map(|deadline| deadline.saturating_duration_since(now));
+    // Where no limit asked for it when the call began, one may ask now.
+    let begun = *begun.get_or_insert(now);
     let next = attempts.failed(wish, elapsed(begun, now), left, shared.dice());
     let counts = matches!(next, Next::Attempt { .. }) && !matches!(wish, Wish::Snooze(_));
     match &config.budget {

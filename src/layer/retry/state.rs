@@ -19,6 +19,8 @@ pub(super) struct Limits {
 pub(super) struct Attempts {
     limits: Limits,
     delays: Course,
+    /// How many delays were taken of it.
+    delayed: usize,
     attempt: u32,
     snoozes: u32,
 }
@@ -49,8 +51,18 @@ impl Attempts {
         Self {
             limits,
             delays,
+            delayed: 0,
             attempt: 1,
             snoozes: 0,
+        }
+    }
+
+    /// Goes on by other settings: what was made is made, and the delays go on where they were.
+    pub(super) fn change(&mut self, limits: Limits, delays: Course) {
+        self.limits = limits;
+        self.delays = delays;
+        if let Some(last) = self.delayed.checked_sub(1) {
+            self.delays.nth(last);
         }
     }
 
@@ -78,6 +90,7 @@ impl Attempts {
                 let Some(delay) = self.delays.next() else {
                     return Next::GiveUp;
                 };
+                self.delayed += 1;
                 self.attempt += 1;
                 lengthened(delay.max(at_least), self.limits.jitter * dice)
             }
@@ -104,6 +117,6 @@ fn lengthened(wait: Duration, share: f64) -> Duration {
 }
 
 /// How long the call has gone on.
-pub(super) fn elapsed(begun: Option<Instant>, now: Instant) -> Duration {
-    begun.map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun))
+pub(super) fn elapsed(begun: Instant, now: Instant) -> Duration {
+    now.saturating_duration_since(begun)
 }

@@ -70,6 +70,34 @@ fn a_snooze_burns_no_attempt_and_is_bounded_by_itself() {
     assert_eq!(fail(after), Next::Attempt { number, wait });
 }
 
+#[test]
+fn a_change_goes_on_by_what_was_made() {
+    let again = Wish::Again {
+        at_least: Duration::ZERO,
+    };
+    let (first, factor, most) = (SECOND, 2.0, 100 * SECOND);
+    let doubles = Delays::Exponential {
+        first,
+        factor,
+        most,
+    };
+    let mut attempts = Attempts::new(limits(), Delays::Constant(SECOND).begin());
+    let fail = |attempts: &mut Attempts| attempts.failed(again, Duration::ZERO, None, 0.0);
+    for number in [2, 3] {
+        let wait = SECOND;
+        assert_eq!(fail(&mut attempts), Next::Attempt { number, wait });
+    }
+    attempts.change(limits(), doubles.begin());
+    let (number, wait) = (4, 4 * SECOND); // the third delay
+    assert_eq!(fail(&mut attempts), Next::Attempt { number, wait });
+    let fewer = Limits {
+        max_attempts: 4,
+        ..limits()
+    };
+    attempts.change(fewer, doubles.begin());
+    assert_eq!(fail(&mut attempts), Next::GiveUp);
+}
+
 /// What may happen after one attempt.
 fn wish() -> impl Strategy<Value = Wish> {
     let seconds = (0_u64..20).prop_map(Duration::from_secs);
@@ -170,6 +198,19 @@ proptest! {
             return Err(TestCaseError::fail("an attempt is left"));
         };
         prop_assert_eq!(asked, wait);
+    }
+
+    #[test]
+    fn a_budget_takes_over_what_another_has_counted(calls in 0_u64..50, ago in 0_u64..12, same in any::<bool>()) {
+        let (window, start) = (Duration::from_secs(10), clock::now());
+        let (mut old, mut new) = (Ledger::default(), Ledger::default());
+        old.at(start, window).calls += calls;
+        let now = start + Duration::from_secs(ago);
+        new.go_on_from(old.counted(now, window), same, now);
+        // A tenth of the calls that are in the window still.
+        let counted = if ago < 10 { calls } else { 0 };
+        let room = (0..50).take_while(|_| new.takes(now, window, 0.1, 0.0)).count() as u64;
+        prop_assert_eq!(room, counted / 10);
     }
 
     #[test]

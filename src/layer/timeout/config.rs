@@ -1,10 +1,12 @@
 //! The config, which is the layer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_layer::Layer;
 
 use super::TimeoutService;
+use crate::layer::live::LiveTime;
 
 /// Ends an attempt that takes longer than this.
 ///
@@ -50,6 +52,6 @@ impl<S> Layer<S> for Timeout {
     type Service = TimeoutService<S>;
 
     fn layer(&self, inner: S) -> TimeoutService<S> {
-        TimeoutService::new(inner, self.given)
+        TimeoutService::new(inner, Arc::new(LiveTime::new(self.given)))
     }
 }

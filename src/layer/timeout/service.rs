@@ -1,7 +1,7 @@
 //! The service.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
@@ -10,17 +10,23 @@ use tower_service::Service;
 use super::TimeoutFuture;
 use crate::error::BoxError;
 use crate::event::Delivery;
+use crate::layer::live::LiveTime;
 
 /// The service of [`Timeout`](super::Timeout).
 #[derive(Clone, Debug)]
 pub struct TimeoutService<S> {
     inner: S,
-    given: Duration,
+    given: Arc<LiveTime>,
 }
 
 impl<S> TimeoutService<S> {
-    pub(super) fn new(inner: S, given: Duration) -> Self {
+    pub(super) fn new(inner: S, given: Arc<LiveTime>) -> Self {
         Self { inner, given }
+    }
+
+    /// Its settings, which may be changed.
+    pub(in crate::layer) fn live(&self) -> Arc<LiveTime> {
+        Arc::clone(&self.given)
     }
 }
 
@@ -39,6 +45,6 @@ where
     }
 
     fn call(&mut self, delivery: Delivery) -> Self::Future {
-        TimeoutFuture::new(self.inner.clone().oneshot(delivery), self.given)
+        TimeoutFuture::new(self.inner.clone().oneshot(delivery), self.given.get())
     }
 }

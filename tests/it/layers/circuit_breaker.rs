@@ -1228,6 +1228,6 @@ fn it_says_in_words_what_it_does() {
         .per_key(|n: &u32| *n);
     assert_eq!(
         breaker.to_string(),
-        "0.5 of the calls of 60s, open for 30s, shared, per key"
+        "0.5 of the calls of 60s in 6 buckets, open for 30s, shared, per key"
     );
 }
