@@ -56,10 +56,13 @@ pub use bus::{Bus, BusBuilder, WeakBus};
 pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
-pub use event::{Delivery, Event, Headers, TraceParent, TraceParentError};
+pub use event::{
+    Delivery, Event, Events, Headers, IntoEvents, IntoFollowUps, One, TraceParent,
+    TraceParentError,
+};
 pub use listener::{Kind, Listener, Storage};
 pub use outcome::{
-    CallError, Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report,
+    CallError, Cancellation, Cause, EmitError, FollowUpError, IntoOutcome, Outcome, Rejection, Report,
     ReportEntry, Skip, Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};
