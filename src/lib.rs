@@ -24,6 +24,7 @@
 //! |---|---|
 //! | register listeners | [`Bus`], [`Signal`], [`ListenBuilder`], [`Subscription`], [`Listener`], [`Batch`] |
 //! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
+//! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
@@ -52,18 +53,17 @@ mod signal;
 mod sync;
 
 pub use buffer::{DropReason, EnqueueError, Overflow};
-pub use bus::{Bus, BusBuilder, WeakBus};
+pub use bus::{Bus, BusBuilder, Emitted, Scope, WeakBus};
 pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
 pub use event::{
-    Delivery, Event, Events, Headers, IntoEvents, IntoFollowUps, One, TraceParent,
-    TraceParentError,
+    Delivery, Event, Events, Headers, IntoEvents, IntoFollowUps, One, TraceParent, TraceParentError,
 };
 pub use listener::{Kind, Listener, Storage};
 pub use outcome::{
-    CallError, Cancellation, Cause, EmitError, FollowUpError, IntoOutcome, Outcome, Rejection, Report,
-    ReportEntry, Skip, Verdict,
+    CallError, Cancellation, Cause, EmitError, FollowUpError, IntoOutcome, Outcome, Rejection,
+    Report, ReportEntry, Skip, Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Changed, Metadata, RegisterError, Setting};

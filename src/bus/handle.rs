@@ -10,7 +10,7 @@ use super::map::Map;
 use crate::dispatch::{Core, Emit, Options};
 use crate::event::{Erased, Event};
 use crate::layer::Layers;
-use crate::listener::{Emitted, Onward};
+use crate::listener::{AnyEmission, Onward};
 use crate::registry::{Home, Metadata};
 use crate::signal::{Description, Inner, Shutdown, Signal, shutdown};
 
@@ -58,7 +58,7 @@ struct Shared {
 }
 
 impl Onward for Shared {
-    fn emit(&self, event: Erased) -> Emitted {
+    fn emit(&self, event: Erased) -> AnyEmission {
         match self.signals.get_any(event.type_id()) {
             Some(signal) => signal.emit_any(event),
             None => Box::pin(ready(self.unknown.unknown_event(event.event_type))),
@@ -115,8 +115,7 @@ impl Bus {
     pub(super) fn signal_or<E: Event>(&self, make: impl FnOnce() -> Signal<E>) -> Arc<Inner<E>> {
         let signal = self.inner.signals.get_or_add(|| {
             let signal = make();
-            let bus: Weak<Shared> = Arc::downgrade(&self.inner);
-            signal.inner.set_onward(bus);
+            signal.inner.set_onward(self.onward());
             signal
         });
         // Shutdown closes first and then looks for signals: one that it did not find is closed here.
@@ -124,6 +123,12 @@ impl Bus {
             crate::signal::AnySignal::close(&*signal);
         }
         signal
+    }
+
+    /// Where the events of its signals may lead.
+    pub(super) fn onward(&self) -> Weak<dyn Onward> {
+        let bus: Weak<Shared> = Arc::downgrade(&self.inner);
+        bus
     }
 
     /// Calls the listeners of the event's type that are registered now, and waits until all of them have finished. See [`Signal::emit`].

@@ -11,7 +11,6 @@ use crate::event::{Delivery, Events};
 use crate::listener::{Followed, Following};
 use crate::outcome::{FollowUpError, Verdict};
 
-
 /// One attempt of a listener that returns events. They are kept for the end of the call.
 pub(crate) async fn follow_up(
     attempt: impl Future<Output = Result<Events, BoxError>>,
@@ -66,7 +65,11 @@ impl FollowUps {
 
 /// What its own listeners did is told by its signal; that there was none to ask is told here.
 fn note(refused: &mut FollowUpError, followed: &Followed) {
-    if followed.report.as_ref().is_none_or(|report| report.is_closed()) {
+    if followed
+        .report
+        .as_ref()
+        .is_none_or(|report| report.is_closed())
+    {
         refused.event_types.push(followed.event_type);
         refused.bus_is_gone |= followed.report.is_none();
     }

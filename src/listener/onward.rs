@@ -10,19 +10,19 @@ use crate::event::{Erased, Events};
 use crate::outcome::Report;
 
 /// An emission whose event type is not known.
-pub(crate) type Emitted = Pin<Box<dyn Future<Output = Report> + Send>>;
+pub(crate) type AnyEmission = Pin<Box<dyn Future<Output = Report> + Send>>;
 
 /// Where events of any type can be emitted: a bus.
 pub(crate) trait Onward: Send + Sync {
     /// Emits to the listeners of the event's type. The emission keeps its signal alive, and not the bus.
-    fn emit(&self, event: Erased) -> Emitted;
+    fn emit(&self, event: Erased) -> AnyEmission;
 }
 
 /// Events that are emitted one after another, each once the one before is done.
 pub(crate) struct Following {
     onward: Weak<dyn Onward>,
     rest: IntoIter<Erased>,
-    emitted: Option<(&'static str, Emitted)>,
+    emitted: Option<(&'static str, AnyEmission)>,
 }
 
 /// What came of one of them.

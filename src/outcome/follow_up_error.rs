@@ -34,7 +34,10 @@ impl fmt::Display for FollowUpError {
             "their signal is shut down"
         };
         let types = self.event_types.join(", ");
-        write!(f, "it succeeded, and its follow-up events were not emitted, since {why}: {types}")
+        write!(
+            f,
+            "it succeeded, and its follow-up events were not emitted, since {why}: {types}"
+        )
     }
 }
 

@@ -26,7 +26,11 @@ impl FallbackError {
 
 impl fmt::Display for FallbackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; and its fallback failed: {}", self.call, self.fallback)
+        write!(
+            f,
+            "{}; and its fallback failed: {}",
+            self.call, self.fallback
+        )
     }
 }
 

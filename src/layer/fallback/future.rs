@@ -86,7 +86,13 @@ where
         let verdict = ready!(polled.unwrap_or_else(|message| Poll::Ready(panicked(message))));
         let dropped = catch(|| *this.instead = None);
         let verdict = dropped.map_or_else(panicked, |()| verdict);
-        Poll::Ready(conclude(this.config, this.delivery, cause, *decided, verdict))
+        Poll::Ready(conclude(
+            this.config,
+            this.delivery,
+            cause,
+            *decided,
+            verdict,
+        ))
     }
 }
 
