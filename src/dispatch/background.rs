@@ -105,9 +105,9 @@ impl Keeper for Keep {
         }
     }
 
-    fn lost_follow_ups(&self, events: usize, types: &str) {
+    fn lost_follow_ups(&self, events: usize, types: &str, why: &'static str) {
         if let (Some(core), Some(listed)) = (self.core.upgrade(), self.listed()) {
-            core.lost_follow_ups(listed.record(), events, types);
+            core.lost_follow_ups(listed.record(), events, types, why);
         }
     }
 

@@ -145,8 +145,8 @@ impl Core {
         }
     }
 
-    /// The call that has returned these events was ended before they were emitted.
-    pub(super) fn lost_follow_ups(&self, record: &Record, events: usize, types: &str) {
+    /// Follow-up events of a listener that will not be emitted.
+    pub(super) fn lost_follow_ups(&self, record: &Record, events: usize, types: &str, why: &str) {
         let lost = &self.counters.follow_ups_lost;
         lost.fetch_add(events as u64, Ordering::Relaxed);
         if let Some(suppressed) = self.voice.may_speak() {
@@ -156,8 +156,9 @@ impl Core {
                 location = %record.location,
                 events,
                 types,
+                why,
                 suppressed,
-                "follow-up events were dropped, since the call was ended before they were emitted"
+                "follow-up events were dropped"
             );
         }
     }

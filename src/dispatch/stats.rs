@@ -63,7 +63,7 @@ impl Stats {
         self.refused
     }
 
-    /// Follow-up events of this signal's listeners that were dropped, since the call was ended before their turn to be emitted. See
+    /// Follow-up events of this signal's listeners that were not emitted: the call was ended before their turn, their signal is shut down, or the bus is gone. See
     /// [`ListenBuilder::follow`](crate::ListenBuilder::follow).
     pub fn follow_ups_lost(&self) -> u64 {
         self.follow_ups_lost

@@ -8,8 +8,8 @@ use super::station::Station;
 use crate::context::because_of;
 use crate::error::BoxError;
 use crate::event::{Delivery, Events};
-use crate::listener::{Followed, Following};
-use crate::outcome::{FollowUpError, Verdict};
+use crate::listener::Following;
+use crate::outcome::{Cancellation, Cause, FollowUpError, Verdict};
 
 /// One attempt of a listener that returns events. They are kept for the end of the call.
 pub(crate) async fn follow_up(
@@ -29,8 +29,9 @@ pub(crate) async fn follow_up(
 pub(super) struct FollowUps {
     station: Arc<Station>,
     following: Option<Following>,
-    /// Those that there was nothing to emit on for.
-    refused: FollowUpError,
+    /// The types of those whose signal is shut down, and of those that had no bus any more.
+    refused: Vec<&'static str>,
+    bus_is_gone: bool,
 }
 
 impl FollowUps {
@@ -40,7 +41,8 @@ impl FollowUps {
         Self {
             station: Arc::clone(station),
             following: onward.map(|onward| Following::new(onward, events)),
-            refused: FollowUpError::default(),
+            refused: Vec::new(),
+            bus_is_gone: false,
         }
     }
 
@@ -49,29 +51,42 @@ impl FollowUps {
         if let Some(following) = &mut self.following {
             let envelope = delivery.envelope();
             while let Some(followed) = ready!(because_of(envelope, || following.poll_next(cx))) {
-                note(&mut self.refused, &followed);
+                // What its own listeners did is told by its signal; that there was nobody to ask is told here.
+                match followed.report {
+                    Some(report) if !report.is_closed() => {}
+                    Some(_) => self.refused.push(followed.event_type),
+                    None => {
+                        self.bus_is_gone = true;
+                        self.refused.push(followed.event_type);
+                    }
+                }
             }
+            self.following = None;
         }
-        self.following = None;
-        Poll::Ready(if !self.refused.event_types.is_empty() {
-            Verdict::failed(std::mem::take(&mut self.refused))
+        Poll::Ready(if !self.refused.is_empty() {
+            self.refused()
         } else if delivery.call().is_asked_to_stop() {
             Verdict::stop()
         } else {
             Verdict::done()
         })
     }
-}
 
-/// What its own listeners did is told by its signal; that there was none to ask is told here.
-fn note(refused: &mut FollowUpError, followed: &Followed) {
-    if followed
-        .report
-        .as_ref()
-        .is_none_or(|report| report.is_closed())
-    {
-        refused.event_types.push(followed.event_type);
-        refused.bus_is_gone |= followed.report.is_none();
+    fn refused(&mut self) -> Verdict {
+        let types = std::mem::take(&mut self.refused);
+        let why = if self.bus_is_gone {
+            "its bus is gone"
+        } else {
+            "their signal is shut down"
+        };
+        let keeper = &self.station.keeper;
+        keeper.lost_follow_ups(types.len(), &types.join(", "), why);
+        if self.bus_is_gone {
+            Verdict::failed(FollowUpError::new(types))
+        } else {
+            // Shutdown is no listener's failure.
+            Verdict::not(Cause::Cancelled(Cancellation::Shutdown))
+        }
     }
 }
 
@@ -79,7 +94,8 @@ impl Drop for FollowUps {
     fn drop(&mut self) {
         let lost = self.following.as_ref().and_then(Following::not_emitted);
         if let Some((events, types)) = lost {
-            self.station.keeper.lost_follow_ups(events, &types);
+            let why = "the call was ended before their turn";
+            self.station.keeper.lost_follow_ups(events, &types, why);
         }
     }
 }

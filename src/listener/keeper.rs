@@ -36,8 +36,8 @@ pub(crate) trait Keeper: Send + Sync {
     /// Tells of a call on a thread, whose report has said already that it was given up.
     fn tell_late(&self, verdict: Verdict, began: Instant);
 
-    /// Counts and tells of follow-up events that will not be emitted, since the call was ended before: how many, and of which types.
-    fn lost_follow_ups(&self, events: usize, types: &str);
+    /// Counts and tells of follow-up events that will not be emitted: how many, of which types, and why.
+    fn lost_follow_ups(&self, events: usize, types: &str, why: &'static str);
 
     /// Tells of a call that has failed for good, with this, and was saved by its fallback.
     fn fell_back(&self, cause: &Cause);

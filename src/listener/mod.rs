@@ -15,7 +15,7 @@ mod traits;
 pub(crate) use callee::{Blocked, Call, Callee, Filter};
 pub(crate) use keeper::{Keeper, NextTurn, Rest};
 pub use kind::{Kind, Storage};
-pub(crate) use onward::{AnyEmission, Followed, Following, Onward};
+pub(crate) use onward::{AnyEmission, Following, Onward};
 pub(crate) use payload::Payload;
 pub(crate) use slot::Slot;
 pub(crate) use step::Step;

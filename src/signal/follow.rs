@@ -21,9 +21,12 @@ use crate::registry::RegisterError;
 ///
 /// # Failures
 ///
-/// - **The bus is gone, or the signal of an event is shut down**: the listener is reported as failed, with [`FollowUpError`](crate::FollowUpError), which names the types.
-/// - **The call is ended while they are emitted** (its emission dropped, cancelled or timed out; shutdown): the emission that is under way is cancelled, and those whose turn has not come are dropped,
-///   counted by [`Stats::follow_ups_lost`](crate::Stats::follow_ups_lost), and logged with their types. The deadline of the listener is over by then, and does not end them.
+/// Whatever is not emitted is dropped, counted by [`Stats::follow_ups_lost`](crate::Stats::follow_ups_lost), and logged with its types.
+///
+/// - **The call is ended while they are emitted** (its emission dropped, cancelled or timed out): the emission that is under way is cancelled, and those whose turn has not come are dropped. The
+///   deadline of the listener is over by then, and does not end them.
+/// - **The signal of an event is shut down**, or the bus: the others are emitted, and the listener is reported as cancelled by shutdown.
+/// - **The bus is gone**: the listener is reported as failed, with [`FollowUpError`](crate::FollowUpError), which names the types.
 /// - **Events that lead back to themselves** end at the [recursion limit](crate::SignalBuilder::recursion_limit), with the path in the rejection.
 impl<E: Event> ListenBuilder<'_, E> {
     /// Registers an async closure that returns events. See [`Signal::follow`](crate::Signal::follow).
