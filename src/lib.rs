@@ -87,10 +87,14 @@ mod book {
     mod choosing {}
     #[doc = include_str!("../book/src/failure-policy.md")]
     mod failure_policy {}
+    #[doc = include_str!("../book/src/follow-up-events.md")]
+    mod follow_up_events {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]
     mod dead_letter {}
+    #[doc = include_str!("../book/src/layers/fallback.md")]
+    mod fallback {}
     #[doc = include_str!("../book/src/layers/deadline.md")]
     mod deadline {}
     #[doc = include_str!("../book/src/layers/dedup.md")]

@@ -122,8 +122,7 @@ async fn what_listeners_fail_with_is_in_the_reports_and_can_be_made_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_while_it_emits_it_drops_the_rest_and_says_which() {
-    let captured = Captured::default();
-    let _guard = tracing::subscriber::set_default(captured.clone());
+    let (captured, _guard) = Captured::start();
     let (bus, log) = noting();
     let work = async |scope: Scope| {
         scope.add((Mail(1), Slow, Mail(2)));
@@ -146,8 +145,7 @@ async fn dropped_while_it_emits_it_drops_the_rest_and_says_which() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_comes_after_the_work_is_dropped_and_logged() {
-    let captured = Captured::default();
-    let _guard = tracing::subscriber::set_default(captured.clone());
+    let (captured, _guard) = Captured::start();
     let (bus, log) = noting();
     let escaped = bus.defer(async |scope: Scope| Ok::<_, ()>(scope));
     let scope = escaped.await.unwrap().into_value();

@@ -31,8 +31,7 @@ fn lost(captured: &Captured) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn events_whose_signal_is_shut_down_are_named_and_the_others_are_emitted() {
-    let captured = Captured::default();
-    let _guard = tracing::subscriber::set_default(captured.clone());
+    let (captured, _guard) = Captured::start();
     let told = Log::default();
     let t = told.clone();
     let bus = Bus::builder()
@@ -120,8 +119,7 @@ fn slow(builder: fanfare::BusBuilder) -> (Bus, Log<&'static str>) {
 #[tokio::test(start_paused = true)]
 async fn an_emission_that_is_dropped_or_timed_out_drops_the_rest_counts_it_and_says_which() {
     for mode in MODES {
-        let captured = Captured::default();
-        let _guard = tracing::subscriber::set_default(captured.clone());
+        let (captured, _guard) = Captured::start();
         let (bus, log) = slow(Bus::builder().dispatch(mode));
         let report = bus.emit(Placed).timeout(SECOND).await;
         assert_eq!(report.count(Outcome::TimedOut), 1, "{mode}");

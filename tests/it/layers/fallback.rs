@@ -400,8 +400,7 @@ async fn one_for_events_of_another_type_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn each_use_is_logged() {
-    let captured = Captured::default();
-    let _guard = tracing::subscriber::set_default(captured.clone());
+    let (captured, _guard) = Captured::start();
     let signal = Signal::<u32>::builder().on_failure(|_| {}).build();
     let listen = signal.listen().key("hook").fallback(Fallback::value(()));
     listen.try_on(fails).unwrap();
