@@ -10,7 +10,7 @@ use fanfare::{Dispatch, Event, Pool, Signal, SignalBuilder};
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Dispatch, Metadata, Subscriber};
+use tracing::{Metadata, Subscriber};
 
 /// Every mode.
 pub(crate) const MODES: [Dispatch; 3] = [
@@ -197,7 +197,8 @@ impl Captured {
     /// Keeps what is logged on this thread while the guard lives.
     pub(crate) fn start() -> (Self, DefaultGuard) {
         // While there are two, whatever logs for the first time ever, on any thread, asks all whether they listen.
-        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Captured::default()));
+        static SECOND: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(Captured::default()));
         LazyLock::force(&SECOND);
         let captured = Self::default();
         let guard = set_default(captured.clone());
