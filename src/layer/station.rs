@@ -155,8 +155,6 @@ impl Drive {
     /// The whole stack has succeeded: what the listener has returned is emitted, as a part of the call.
     fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
         let mut events = FollowUps::of(&self.station, &self.delivery);
-        // What the stack holds is free for those that listen to what follows.
-        self.state = State::Gone;
         let polled = in_own_turn(&self.turn, || events.poll(&self.delivery, cx));
         if polled.is_pending() {
             self.state = State::Following(Box::new(events));
