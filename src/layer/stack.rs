@@ -55,7 +55,7 @@ pub enum Place {
 
 impl Place {
     /// All places, outermost first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Trace,
         Self::Metrics,
         Self::DeadLetter,

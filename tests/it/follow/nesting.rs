@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use fanfare::{Bus, BusBuilder, Cause, Dispatch, One, Pool, Rejection};
+use fanfare::layer::Retry;
+use fanfare::{Bus, BusBuilder, Cause, Delivery, Dispatch, One, Pool, Rejection};
 use tokio::time::{sleep, timeout};
 
 use crate::support::{Gauge, Log, MODES, yield_once};
 
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone)]
@@ -99,4 +101,55 @@ async fn a_cycle_ends_at_the_recursion_limit_with_its_path_in_the_error_that_is_
             assert_eq!(pool.in_use(), 0);
         }
     }
+}
+
+/// A bus whose pings of a key are one after another.
+fn keyed(told: &Log<String>) -> Bus {
+    let told = told.clone();
+    Bus::builder()
+        .signal::<Ping>(|signal| signal.keyed_by(|ping: &Ping| ping.0))
+        .on_failure(move |failure| told.push(failure.cause().to_string()))
+        .build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_in_the_turn_of_its_own_key_is_refused_and_not_stuck() {
+    let told = Log::default();
+    let bus = keyed(&told);
+    bus.follow(async |Ping(n)| {
+        yield_once().await;
+        One(Ping(n))
+    });
+    let report = timeout(HOUR, bus.emit(Ping(7))).await.expect("it hangs");
+    assert!(report.is_ok());
+    assert!(told.take()[0].contains("own key"));
+
+    let bus = keyed(&told);
+    bus.follow(async |Ping(n)| (n > 0).then(|| Ping(n - 1)));
+    let report = timeout(HOUR, bus.emit(Ping(7))).await.expect("it hangs");
+    assert!(report.is_ok());
+    assert_eq!(
+        (bus.signal::<Ping>().stats().emissions(), told.len()),
+        (8, 0)
+    );
+
+    let bus = keyed(&told);
+    let retry = Retry::constant(SECOND).in_background();
+    let listen = bus.listen::<Ping>().retry(retry).with_delivery();
+    let listener = async |Ping(n), d: Delivery| match d.attempt() {
+        1 => Err("not yet"),
+        _ => Ok(One(Ping(n))),
+    };
+    listen.follow(listener).unwrap();
+    let _ = bus.emit(Ping(7)).await;
+    let left = bus.shutdown(HOUR).await;
+    assert!(left.is_clean(), "{left}");
+    assert_eq!(told.take(), ["cancelled: shut down"]);
+    let bus = keyed(&told);
+    let retry = Retry::constant(SECOND).in_background();
+    let listen = bus.listen::<Ping>().retry(retry).with_delivery();
+    listen.follow(listener).unwrap();
+    let _ = bus.emit(Ping(7)).await;
+    sleep(HOUR).await;
+    assert!(told.take()[0].contains("own key"));
 }

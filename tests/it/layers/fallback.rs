@@ -1,8 +1,8 @@
 //! What is done instead, once a listener has failed for good.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use fanfare::layer::{
@@ -16,7 +16,7 @@ use fanfare::{
 use tokio::time::{Instant, sleep};
 use tower::util::MapResultLayer;
 
-use crate::support::{Captured, Log, MODES, settle};
+use crate::support::{Captured, Gauge, Log, MODES, on_pool, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -468,4 +468,39 @@ async fn it_runs_on_the_permit_of_the_listener() {
         assert_eq!(seen.take(), [1; 6], "{mode}");
         assert_eq!(pool.in_use(), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_the_permit_that_a_thread_has_kept() {
+    let pool = Pool::new(1);
+    let signal: Signal<u32> = on_pool(Dispatch::Concurrent, &pool);
+    let gauge = Gauge::default();
+    let (go, wait) = mpsc::channel::<()>();
+    let (wait, g) = (Arc::new(Mutex::new(wait)), gauge.clone());
+    let blocks = move |_| {
+        let _inside = g.enter();
+        let _ = wait.lock().unwrap().recv();
+    };
+    let g = gauge.clone();
+    let fallback = Fallback::listener(async move |_: u32, _| drop(g.enter()));
+    let listen = signal.listen().timeout(SECOND).fallback(fallback);
+    let sub = listen.on_blocking(blocks).unwrap();
+    let emission = tokio::spawn({
+        let signal = signal.clone();
+        async move { signal.emit(1).await }
+    });
+    // Time stands still while a thread runs, and goes on when it has begun.
+    while gauge.now() == 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(SECOND).await;
+    while pool.waiting() == 0 && !emission.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gauge.total(), 1);
+    go.send(()).unwrap();
+    assert_eq!(emission.await.unwrap().delivered(), 1);
+    sub.remove();
+    sub.removed().await;
+    assert_eq!((gauge.total(), gauge.peak(), pool.in_use()), (2, 1, 0));
 }
