@@ -116,9 +116,9 @@ impl Future for Drive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
         let this = &mut *self;
         let polled = match &mut this.state {
-            State::Here(service) => in_own_turn(&this.turn, || Pin::new(service).poll(cx)),
+            State::Here(service) => in_own_turn(this.turn.as_ref(), || Pin::new(service).poll(cx)),
             State::Following(events) => {
-                return in_own_turn(&this.turn, || events.poll(&this.delivery, cx));
+                return in_own_turn(this.turn.as_ref(), || events.poll(&this.delivery, cx));
             }
             State::Back(rest) => return rest.as_mut().poll(cx),
             State::Gone => unreachable!("polled after it was ready"),
@@ -155,7 +155,7 @@ impl Drive {
     /// The whole stack has succeeded: what the listener has returned is emitted, as a part of the call.
     fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
         let mut events = FollowUps::of(&self.station, &self.delivery);
-        let polled = in_own_turn(&self.turn, || events.poll(&self.delivery, cx));
+        let polled = in_own_turn(self.turn.as_ref(), || events.poll(&self.delivery, cx));
         if polled.is_pending() {
             self.state = State::Following(Box::new(events));
         }
@@ -164,7 +164,7 @@ impl Drive {
 }
 
 /// Runs `code` in the turn that a call has apart from its emission, if it has one.
-fn in_own_turn<R>(turn: &Option<(u64, Held)>, code: impl FnOnce() -> R) -> R {
+fn in_own_turn<R>(turn: Option<&(u64, Held)>, code: impl FnOnce() -> R) -> R {
     match turn {
         Some((key, _)) => in_turn(*key, code),
         None => code(),

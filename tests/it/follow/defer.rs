@@ -170,7 +170,10 @@ async fn in_a_listener_it_inherits_the_ids_and_counts_as_nested() {
     let listen = bus.listen::<u32>().with_delivery();
     let listener = async move |n, d: Delivery| {
         let bus = weak.upgrade().unwrap();
-        let work = bus.defer(async |scope| Ok::<_, ()>(scope.push(Mail(n))));
+        let work = bus.defer(async |scope| {
+            scope.push(Mail(n));
+            Ok::<_, ()>(())
+        });
         let emitted = work.await.unwrap();
         assert_eq!(d.correlation_id(), Some("order-7"));
         emitted.into_result().map(drop)
@@ -193,7 +196,10 @@ async fn in_a_listener_it_inherits_the_ids_and_counts_as_nested() {
     let listen = bus.listen::<u32>().with_delivery();
     let listener = async move |n, _| {
         let bus = weak.upgrade().unwrap();
-        let work = bus.defer(async |scope| Ok::<_, ()>(scope.push(Mail(n))));
+        let work = bus.defer(async |scope| {
+            scope.push(Mail(n));
+            Ok::<_, ()>(())
+        });
         work.await.unwrap().into_result().map(drop)
     };
     listen.on(listener).unwrap();

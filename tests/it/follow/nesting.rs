@@ -70,7 +70,7 @@ async fn a_cycle_ends_at_the_recursion_limit_with_its_path_in_the_error_that_is_
             .signal::<Ping>(|signal| signal.name("ping"))
             .signal::<Pong>(|signal| signal.name("pong"))
             .on_failure(move |failure| {
-                t.push((failure.signal().to_owned(), failure.cause().clone()))
+                t.push((failure.signal().to_owned(), failure.cause().clone()));
             })
             .build();
         let calls = Gauge::default();
