@@ -24,6 +24,7 @@
 //! |---|---|
 //! | register listeners | [`Bus`], [`Signal`], [`ListenBuilder`], [`Subscription`], [`Listener`], [`Batch`] |
 //! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
+//! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
@@ -55,15 +56,17 @@ mod signal;
 mod sync;
 
 pub use buffer::{DropReason, EnqueueError, Overflow};
-pub use bus::{Bus, BusBuilder, WeakBus};
+pub use bus::{Bus, BusBuilder, Emitted, Scope, WeakBus};
 pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
-pub use event::{Delivery, Event, Headers, TraceParent, TraceParentError};
+pub use event::{
+    Delivery, Event, Events, Headers, IntoEvents, IntoFollowUps, One, TraceParent, TraceParentError,
+};
 pub use listener::{Kind, Listener, Storage};
 pub use outcome::{
-    CallError, Cancellation, Cause, EmitError, IntoOutcome, Outcome, Rejection, Report,
-    ReportEntry, Skip, Verdict,
+    CallError, Cancellation, Cause, EmitError, FollowUpError, IntoOutcome, Outcome, Rejection,
+    Report, ReportEntry, Skip, Verdict,
 };
 pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
@@ -91,10 +94,14 @@ mod book {
     mod order {}
     #[doc = include_str!("../book/src/rollout.md")]
     mod rollout {}
+    #[doc = include_str!("../book/src/follow-up-events.md")]
+    mod follow_up_events {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]
     mod dead_letter {}
+    #[doc = include_str!("../book/src/layers/fallback.md")]
+    mod fallback {}
     #[doc = include_str!("../book/src/layers/deadline.md")]
     mod deadline {}
     #[doc = include_str!("../book/src/layers/dedup.md")]

@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::Bus;
 use crate::buffer::EnqueueError;
 use crate::error::BoxError;
-use crate::event::{Delivery, Event};
+use crate::event::{Delivery, Event, IntoEvents, IntoFollowUps};
 use crate::listener::Listener;
 use crate::outcome::IntoOutcome;
 use crate::signal::{ListenBuilder, Subscription};
@@ -101,6 +101,37 @@ impl Bus {
         R: IntoOutcome,
     {
         self.signal().on_blocking(listener)
+    }
+
+    /// Registers an async closure that returns events, which are emitted once it has succeeded. See [`Signal::follow`](crate::Signal::follow).
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn follow<E, F, Fut, M>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
+        Fut: Future<Output: IntoFollowUps<M>> + Send + 'static, // fix: return `One(event)`, or an `Option`, `Vec` or tuple of events; hold nothing that is not `Send` across an `.await`
+    {
+        self.signal().follow(listener)
+    }
+
+    /// Registers an async closure that returns events and can fail: `?` works with no annotation. See [`Signal::try_follow`](crate::Signal::try_follow).
+    ///
+    /// # Panics
+    ///
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn try_follow<E, F, Fut, R, M>(&self, listener: F) -> Subscription
+    where
+        E: Event,
+        F: FnOnce(E) -> Fut + Clone + Send + Sync + 'static, // fix: the signal's event type; an `Arc` of what it captures
+        Fut: Future<Output = Result<R, BoxError>> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
+        R: IntoEvents<M>, // fix: return `Ok(One(event))`, or an `Option`, `Vec` or tuple of events
+    {
+        self.signal().try_follow(listener)
     }
 
     /// Registers a value that implements [`Listener`], where there is an example.

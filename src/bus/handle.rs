@@ -1,14 +1,16 @@
 //! The handle.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::BusBuilder;
 use super::map::Map;
 use crate::dispatch::{Core, Emit, Options};
-use crate::event::Event;
+use crate::event::{Erased, Event};
 use crate::layer::{ChangeError, Layers};
+use crate::listener::{AnyEmission, Onward};
 use crate::registry::{Home, Metadata};
 use crate::signal::{Description, Inner, Shutdown, Signal, resize, shutdown};
 
@@ -53,6 +55,15 @@ struct Shared {
     layers: Layers,
     /// Counts the events of types that have no signal, speaks for them, and is closed with the bus.
     unknown: Arc<Core>,
+}
+
+impl Onward for Shared {
+    fn emit(&self, event: Erased) -> AnyEmission {
+        match self.signals.get_any(event.type_id()) {
+            Some(signal) => signal.emit_any(event),
+            None => Box::pin(ready(self.unknown.unknown_event(event.event_type))),
+        }
+    }
 }
 
 impl Bus {
@@ -104,12 +115,22 @@ impl Bus {
     }
 
     pub(super) fn signal_or<E: Event>(&self, make: impl FnOnce() -> Signal<E>) -> Arc<Inner<E>> {
-        let signal = self.inner.signals.get_or_add(make);
+        let signal = self.inner.signals.get_or_add(|| {
+            let signal = make();
+            signal.inner.set_onward(self.onward());
+            signal
+        });
         // Shutdown closes first and then looks for signals: one that it did not find is closed here.
         if self.is_closed() {
             crate::signal::AnySignal::close(&*signal);
         }
         signal
+    }
+
+    /// Where the events of its signals may lead.
+    pub(super) fn onward(&self) -> Weak<dyn Onward> {
+        let bus: Weak<Shared> = Arc::downgrade(&self.inner);
+        bus
     }
 
     /// Calls the listeners of the event's type that are registered now, and waits until all of them have finished. See [`Signal::emit`].

@@ -36,18 +36,23 @@ impl Map {
     /// The signal of this type, borrowed.
     #[inline]
     pub(super) fn find<E: Event>(&self) -> Option<&Inner<E>> {
-        self.node::<E>().ok()?.signal.as_any().downcast_ref()
+        let node = self.node(TypeId::of::<E>()).ok()?;
+        node.signal.as_any().downcast_ref()
     }
 
     pub(super) fn get<E: Event>(&self) -> Option<Arc<Inner<E>>> {
-        let node = self.node::<E>().ok()?;
-        Some(downcast(Arc::clone(&node.signal)))
+        Some(downcast(self.get_any(TypeId::of::<E>())?))
+    }
+
+    /// The signal of events of this type.
+    pub(super) fn get_any(&self, event: TypeId) -> Option<Arc<dyn AnySignal>> {
+        let node = self.node(event).ok()?;
+        Some(Arc::clone(&node.signal))
     }
 
     /// The node of this type, or the place where it is to be added.
     #[inline]
-    fn node<E: Event>(&self) -> Result<&Node, &OnceLock<Box<Node>>> {
-        let event = TypeId::of::<E>();
+    fn node(&self, event: TypeId) -> Result<&Node, &OnceLock<Box<Node>>> {
         let hash = BuildHasherDefault::<Folded>::default().hash_one(event);
         let chain = usize::try_from(hash % CHAINS as u64).expect("less than a usize");
         let mut place = &self.chains[chain];
@@ -66,7 +71,7 @@ impl Map {
             return signal;
         }
         let _adding = self.adding.lock();
-        match self.node::<E>() {
+        match self.node(TypeId::of::<E>()) {
             Ok(node) => downcast(Arc::clone(&node.signal)),
             Err(place) => {
                 let signal = make().inner;

@@ -6,9 +6,11 @@
 //! - **Closed**: after [`Bus::shutdown`] every signal is closed, those that are made later included.
 
 mod builder;
+mod defer;
 mod delegate;
 mod handle;
 mod map;
 
 pub use builder::BusBuilder;
+pub use defer::{Emitted, Scope};
 pub use handle::{Bus, WeakBus};

@@ -105,6 +105,18 @@ impl Keeper for Keep {
         }
     }
 
+    fn lost_follow_ups(&self, events: usize, types: &str, why: &'static str) {
+        if let (Some(core), Some(listed)) = (self.core.upgrade(), self.listed()) {
+            core.lost_follow_ups(listed.record(), events, types, why);
+        }
+    }
+
+    fn fell_back(&self, cause: &Cause) {
+        if let (Some(core), Some(listed)) = (self.core.upgrade(), self.listed()) {
+            core.fell_back(listed.record(), cause);
+        }
+    }
+
     fn disable(&self) {
         if let Some(listed) = self.listed() {
             listed.record().disable();

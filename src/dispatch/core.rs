@@ -11,9 +11,9 @@ use super::voice::Voice;
 use super::watch::Alarm;
 use crate::clock::{self, Instant};
 use crate::key::Key;
-use crate::outcome::{Cause, ReportEntry, catch};
+use crate::outcome::{Cause, Report, ReportEntry, catch};
 use crate::registry::{Home, Nth, Record};
-use crate::sync::Semaphore;
+use crate::sync::{Ordering, Semaphore};
 
 /// A poll that takes so long keeps other tasks of its thread waiting.
 pub(super) const LONG: Duration = Duration::from_millis(1);
@@ -105,6 +105,16 @@ impl Core {
         }
     }
 
+    /// Counts and tells of an event that no signal is there for.
+    pub(crate) fn unknown_event(&self, event_type: &'static str) -> Report {
+        if self.gate.is_closed() {
+            return Report::closed();
+        }
+        self.home.totals.dead_event();
+        self.dead_event(event_type);
+        Report::default()
+    }
+
     /// Nobody listened.
     pub(crate) fn dead_event(&self, event_type: &'static str) {
         let event = DeadEvent {
@@ -131,6 +141,38 @@ impl Core {
                 ?poll,
                 suppressed,
                 "the polls of a listener are regularly long, and those after it wait: consider `Dispatch::Parallel` or `on_blocking`"
+            );
+        }
+    }
+
+    /// Follow-up events of a listener that will not be emitted.
+    pub(super) fn lost_follow_ups(&self, record: &Record, events: usize, types: &str, why: &str) {
+        let lost = &self.counters.follow_ups_lost;
+        lost.fetch_add(events as u64, Ordering::Relaxed);
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                key = record.key().map(Key::as_str),
+                location = %record.location,
+                events,
+                types,
+                why,
+                suppressed,
+                "follow-up events were dropped"
+            );
+        }
+    }
+
+    /// A fallback has made a success of a failure, so that no callback is told of it.
+    pub(super) fn fell_back(&self, record: &Record, cause: &Cause) {
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                key = record.key().map(Key::as_str),
+                location = %record.location,
+                %cause,
+                suppressed,
+                "a listener failed for good, and its fallback was used"
             );
         }
     }

@@ -280,12 +280,7 @@ impl<'a, E: Event> State<'a, E> {
             "an emission was polled after it was ready"
         );
         self.phase = Phase::Finished;
-        if self.core.gate.is_closed() {
-            return Report::closed();
-        }
-        self.core.home.totals.dead_event();
-        self.core.dead_event(std::any::type_name::<E>());
-        Report::default()
+        self.core.unknown_event(std::any::type_name::<E>())
     }
 
     /// The first poll of an emission that needs more than a pass, or is looked at closely.

@@ -27,6 +27,7 @@ pub struct Stats {
     pub(crate) dropped: u64,
     pub(crate) refused: u64,
     pub(crate) suppressed: u64,
+    pub(crate) follow_ups_lost: u64,
     pub(crate) registrations: u64,
     pub(crate) outcomes: [u64; Outcome::ALL.len()],
 }
@@ -62,6 +63,12 @@ impl Stats {
         self.refused
     }
 
+    /// Follow-up events of this signal's listeners that were not emitted: the call was ended before their turn, their signal is shut down, or the bus is gone. See
+    /// [`ListenBuilder::follow`](crate::ListenBuilder::follow).
+    pub fn follow_ups_lost(&self) -> u64 {
+        self.follow_ups_lost
+    }
+
     /// Listeners that have been registered, removed and replaced ones included. See [`Stats`](crate::Stats).
     pub fn registrations(&self) -> u64 {
         self.registrations
@@ -79,6 +86,7 @@ pub(crate) struct Counters {
     pub(crate) enqueued: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) follow_ups_lost: AtomicU64,
     /// How many calls had each outcome but `Done`, which the registry counts.
     outcomes: [AtomicU64; Outcome::ALL.len()],
 }
@@ -105,6 +113,7 @@ impl Counters {
             dropped: read(&self.dropped),
             refused: read(&self.refused),
             suppressed,
+            follow_ups_lost: read(&self.follow_ups_lost),
             outcomes,
         }
     }

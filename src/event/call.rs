@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Envelope, Held, Turning};
+use super::{Envelope, Events, Held, Turning};
 use crate::key::Identity;
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering};
 
 /// One call of one listener, whatever attempts it takes: what its deliveries share.
 pub(crate) struct Call {
@@ -31,6 +31,8 @@ pub(crate) struct Call {
     in_background: AtomicBool,
     /// Somebody has taken its dead letter.
     letter_taken: AtomicBool,
+    /// What is to be emitted if the call succeeds.
+    follow_ups: Mutex<Events>,
 }
 
 impl Call {
@@ -52,6 +54,7 @@ impl Call {
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(false),
             letter_taken: AtomicBool::new(false),
+            follow_ups: Mutex::default(),
         }
     }
 
@@ -70,6 +73,7 @@ impl Call {
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(true),
             letter_taken: AtomicBool::new(false),
+            follow_ups: Mutex::default(),
         }
     }
 
@@ -99,6 +103,17 @@ impl Call {
 
     pub(crate) fn is_letter_taken(&self) -> bool {
         self.letter_taken.load(Ordering::Relaxed)
+    }
+
+    /// Puts these in the place of what is to be emitted so far.
+    pub(crate) fn set_follow_ups(&self, events: Events) {
+        // What was there is dropped once the lock is released: it is the user's.
+        let before = std::mem::replace(&mut *self.follow_ups.lock(), events);
+        drop(before);
+    }
+
+    pub(crate) fn take_follow_ups(&self) -> Events {
+        std::mem::take(&mut *self.follow_ups.lock())
     }
 
     pub(crate) fn note_attempt(&self, attempt: u32) {

@@ -58,6 +58,8 @@ impl Delivery {
     /// The delivery of a later attempt, with a token of its own.
     pub(crate) fn again(&self, attempt: u32) -> Self {
         self.call.note_attempt(attempt);
+        // Those of an attempt that a layer has made a failure of.
+        drop(self.call.take_follow_ups());
         Self {
             call: Arc::clone(&self.call),
             token: Some(Arc::default()),

@@ -3,12 +3,15 @@
 mod call;
 mod delivery;
 mod envelope;
+mod follow;
 mod headers;
 mod traceparent;
 
 pub(crate) use call::Call;
 pub use delivery::Delivery;
 pub(crate) use envelope::{Envelope, Held, Turning};
+pub(crate) use follow::Erased;
+pub use follow::{Events, IntoEvents, IntoFollowUps, One};
 pub use headers::Headers;
 pub use traceparent::{TraceParent, TraceParentError};
 

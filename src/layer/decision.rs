@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use super::DeadLetterError;
+use super::{DeadLetterError, FallbackError};
 use crate::error::BoxError;
 use crate::outcome::CallError;
 
@@ -119,6 +119,9 @@ fn wrapped<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'sta
     }
     if let Some(dead) = error.downcast_ref::<DeadLetterError>() {
         return Some(dead.call());
+    }
+    if let Some(both) = error.downcast_ref::<FallbackError>() {
+        return Some(both.call());
     }
     let cause = error.downcast_ref::<CallError>()?.cause();
     Some(cause.error()?)

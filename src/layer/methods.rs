@@ -15,6 +15,12 @@ macro_rules! layer_methods {
             self
         }
 
+        /// Does something else instead, once the listener has failed for good: another listener, a value, an event. Default: none. See [`Fallback`](crate::layer::Fallback).
+        pub fn fallback(mut self, fallback: crate::layer::Fallback) -> Self {
+            self.layers.slots().fallback = Some(fallback);
+            self
+        }
+
         /// Ends a call, with all its attempts and the waits between them, that takes longer than this. Default: none; above zero, and above the
         /// [`timeout`](Self::timeout) of an attempt. See [`Deadline`](crate::layer::Deadline).
         pub fn deadline(mut self, deadline: impl Into<crate::layer::Deadline>) -> Self {

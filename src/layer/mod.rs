@@ -7,6 +7,7 @@
 //! | trace | [`Trace`] | a `tracing` span around the call |
 //! | metrics | | for a layer that measures |
 //! | dead letter | [`DeadLetter`] | hands what has failed for good to a listener, a signal or a store |
+//! | fallback | [`Fallback`] | does something else instead, once the listener has failed for good |
 //! | deadline | [`Deadline`] | ends the call, with all its attempts, after a time |
 //! | keyed | | the order of keys: [`keyed_by`](crate::ListenBuilder::keyed_by) |
 //! | dedup | [`Dedup`] | skips an event whose key was seen already |
@@ -57,7 +58,9 @@ mod deadline;
 mod decision;
 mod dedup;
 mod ending;
+mod fallback;
 mod fault;
+mod follow;
 mod keyed;
 mod leaf;
 mod live;
@@ -86,7 +89,9 @@ pub use dead_letter::{
 pub use deadline::{Deadline, DeadlineFuture, DeadlineService};
 pub use decision::{Decision, Directed};
 pub use dedup::{Dedup, DedupFuture, DedupHandle, DedupService, InFlight};
+pub use fallback::{Fallback, FallbackError, FallbackFuture, FallbackService};
 pub use fault::{Fault, FaultFuture, FaultService, Injected, InjectedFault};
+pub(crate) use follow::follow_up;
 pub(crate) use keyed::{Keyed, Lanes};
 pub(crate) use leaf::{Attempt, event_of, leaf, on_thread, shared_event_of};
 pub(crate) use methods::layer_methods;

@@ -1,7 +1,7 @@
 //! Which layers are around a listener, and in which order.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tower_layer::Layer;
@@ -12,12 +12,12 @@ use super::live::Cells;
 use super::station::{Station, WayBack};
 use super::{
     BoxListener, CatchPanic, CircuitBreaker, Concurrency, DeadLetter, Deadline, Dedup,
-    FailurePolicy, Fault, Keyed, RateLimit, Retry, Timeout, Trace,
+    FailurePolicy, Fallback, Fault, Keyed, RateLimit, Retry, Timeout, Trace,
 };
 use crate::error::{BoxError, OptionError};
-use crate::event::Delivery;
+use crate::event::{Delivery, Event};
 use crate::key::Identity;
-use crate::listener::Keeper;
+use crate::listener::{Keeper, Onward};
 
 /// A place in the stack of a listener, named after the layer that stands there. A layer of yours at a place stands just outside the layer that it is named after; of
 /// several at one place, the first that was given is outermost, those of a bus outside those of a signal outside those of a listener.
@@ -31,6 +31,8 @@ pub enum Place {
     Metrics,
     /// Where a call that has failed for good is seen.
     DeadLetter,
+    /// What is done instead, once a call has failed for good.
+    Fallback,
     /// The time of all attempts.
     Deadline,
     /// The turn of the event's key, before dedup, so that a duplicate finds out what came of the first.
@@ -55,10 +57,11 @@ pub enum Place {
 
 impl Place {
     /// All places, outermost first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Trace,
         Self::Metrics,
         Self::DeadLetter,
+        Self::Fallback,
         Self::Deadline,
         Self::Keyed,
         Self::Dedup,
@@ -86,6 +89,7 @@ impl fmt::Display for Place {
             Self::Trace => "trace",
             Self::Metrics => "metrics",
             Self::DeadLetter => "dead letter",
+            Self::Fallback => "fallback",
             Self::Deadline => "deadline",
             Self::Keyed => "keyed",
             Self::Dedup => "dedup",
@@ -109,6 +113,7 @@ pub(crate) struct Layers(Option<Box<Slots>>);
 pub(crate) struct Slots {
     pub(crate) trace: Option<Trace>,
     pub(crate) dead_letter: Option<DeadLetter>,
+    pub(crate) fallback: Option<Fallback>,
     pub(crate) deadline: Option<Deadline>,
     pub(crate) keyed: Option<Keyed>,
     pub(crate) lanes: Option<usize>,
@@ -137,6 +142,8 @@ pub(crate) struct Around {
     pub(crate) keeper: Arc<dyn Keeper>,
     /// The listener itself asks for the time of the emission.
     pub(crate) wants_time: bool,
+    /// Where follow-up events are emitted, if the listener or a layer has some.
+    pub(crate) onward: Option<Weak<dyn Onward>>,
 }
 
 impl Layers {
@@ -155,6 +162,7 @@ impl Layers {
         match place {
             Place::Trace => slots.trace = None,
             Place::DeadLetter => slots.dead_letter = None,
+            Place::Fallback => slots.fallback = None,
             Place::Deadline => slots.deadline = None,
             Place::Keyed => (slots.keyed, slots.lanes) = (None, None),
             Place::Dedup => slots.dedup = None,
@@ -243,6 +251,18 @@ impl Layers {
         Ok(())
     }
 
+    /// What makes no sense for a listener of these events.
+    pub(crate) fn check_fallback<E: Event>(&self) -> Result<(), OptionError> {
+        let fallback = self.0.as_ref().and_then(|slots| slots.fallback.as_ref());
+        fallback.map_or(Ok(()), Fallback::check_for::<E>)
+    }
+
+    /// Whether a layer has events emitted.
+    pub(crate) fn follows(&self) -> bool {
+        let fallback = self.0.as_ref().and_then(|slots| slots.fallback.as_ref());
+        fallback.is_some_and(Fallback::emits)
+    }
+
     pub(crate) fn has_retry(&self) -> bool {
         self.0.as_ref().is_some_and(|slots| slots.retry.is_some())
     }
@@ -272,6 +292,7 @@ impl Layers {
             live,
             wants_time: around.wants_time || slots.dead_letter.is_some(),
             identity: around.identity,
+            onward: around.onward,
             keeper: around.keeper,
         });
         let _ = back.set(Arc::downgrade(&station));
@@ -334,6 +355,10 @@ impl Slots {
             Place::Deadline => put_live(self.deadline.as_ref(), inner, |service| {
                 live.deadline = Some(service.live());
             }),
+            Place::Fallback => {
+                let fallback = self.fallback.clone().map(|it| it.with_way_back(back));
+                put(fallback.as_ref(), inner)
+            }
             Place::Keyed => put(self.keyed().map(|keyed| keyed.turns()).as_ref(), inner),
             Place::Dedup => put(self.dedup.as_ref(), inner),
             Place::Retry => {
@@ -385,6 +410,7 @@ impl Slots {
             let detail = match place {
                 Place::Trace => self.trace.map(|trace| trace.level().to_string()),
                 Place::DeadLetter => self.dead_letter.as_ref().map(ToString::to_string),
+                Place::Fallback => self.fallback.as_ref().map(ToString::to_string),
                 Place::Deadline => self.deadline.map(|it| format!("{:?}", it.given())),
                 Place::Keyed => self.keyed().map(|keyed| keyed.to_string()),
                 Place::Dedup => self.dedup.as_ref().map(ToString::to_string),

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
 
+use super::follow::FollowUps;
 use super::live::{Cells, Told};
 use super::policy::Failure;
 use super::{BoxListener, Change, ChangeError, Decision, FailurePolicy, Place};
@@ -16,7 +17,7 @@ use crate::context::{in_turn, without_permit};
 use crate::error::BoxError;
 use crate::event::{Delivery, Event, Held};
 use crate::key::Identity;
-use crate::listener::{Call, Callee, Keeper, Kind, Payload, Rest, Slot, Step, Storage};
+use crate::listener::{Call, Callee, Keeper, Kind, Onward, Payload, Rest, Slot, Step, Storage};
 use crate::outcome::{Cause, Skip, Verdict, catch};
 
 /// A listener with its whole stack.
@@ -30,6 +31,8 @@ pub(crate) struct Station {
     pub(super) live: Cells,
     /// Some layer or the listener asks for the time of the emission.
     pub(super) wants_time: bool,
+    /// Where follow-up events are emitted, if the listener or a layer has some.
+    pub(super) onward: Option<Weak<dyn Onward>>,
 }
 
 impl Station {
@@ -60,12 +63,17 @@ impl Station {
     /// What a call comes to that ended with this error.
     fn conclude(&self, error: BoxError, delivery: &Delivery) -> Verdict {
         let delivery = delivery.latest();
-        match self.policy.decide(&Failure::new(&error, &delivery)) {
+        self.carry_out(self.policy.decide(&Failure::new(&error, &delivery)));
+        Verdict::not(Cause::of(error))
+    }
+
+    /// Does what is decided about the listener itself.
+    pub(super) fn carry_out(&self, decision: Option<Decision>) {
+        match decision {
             Some(Decision::Disable) => self.keeper.disable(),
             Some(Decision::Pause(time)) => self.keeper.pause(time),
             _ => {}
         }
-        Verdict::not(Cause::of(error))
     }
 }
 
@@ -116,6 +124,8 @@ struct Drive {
 
 enum State {
     Here(Oneshot<BoxListener, Delivery>),
+    /// It has succeeded, and what it has returned is emitted.
+    Following(Box<FollowUps>),
     /// It was offered to the background, which had no room for it.
     Back(Rest),
     Gone,
@@ -127,15 +137,16 @@ impl Future for Drive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
         let this = &mut *self;
         let polled = match &mut this.state {
-            State::Here(service) => match &this.turn {
-                Some((key, _)) => in_turn(*key, || Pin::new(service).poll(cx)),
-                None => Pin::new(service).poll(cx),
-            },
+            State::Here(service) => in_own_turn(this.turn.as_ref(), || Pin::new(service).poll(cx)),
+            State::Following(events) => {
+                return in_own_turn(this.turn.as_ref(), || events.poll(&this.delivery, cx));
+            }
             State::Back(rest) => return rest.as_mut().poll(cx),
             State::Gone => unreachable!("polled after it was ready"),
         };
         let call = this.delivery.call();
         match polled {
+            Poll::Ready(Ok(())) if this.station.onward.is_some() => this.follow(cx),
             Poll::Ready(Ok(())) if call.is_asked_to_stop() => Poll::Ready(Verdict::stop()),
             Poll::Ready(Ok(())) => Poll::Ready(Verdict::done()),
             Poll::Ready(Err(error)) => Poll::Ready(this.station.conclude(error, &this.delivery)),
@@ -158,6 +169,26 @@ impl Future for Drive {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl Drive {
+    /// The whole stack has succeeded: what the listener has returned is emitted, as a part of the call.
+    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let mut events = FollowUps::of(&self.station, &self.delivery);
+        let polled = in_own_turn(self.turn.as_ref(), || events.poll(&self.delivery, cx));
+        if polled.is_pending() {
+            self.state = State::Following(Box::new(events));
+        }
+        polled
+    }
+}
+
+/// Runs `code` in the turn that a call has apart from its emission, if it has one.
+fn in_own_turn<R>(turn: Option<&(u64, Held)>, code: impl FnOnce() -> R) -> R {
+    match turn {
+        Some((key, _)) => in_turn(*key, code),
+        None => code(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::event::{Delivery, Held};
-use crate::outcome::{Skip, Verdict};
+use crate::outcome::{Cause, Skip, Verdict};
 use crate::sync::Handle;
 
 /// Waits for the turn of a key: its bits, and a share of the turn.
@@ -35,6 +35,12 @@ pub(crate) trait Keeper: Send + Sync {
 
     /// Tells of a call on a thread, whose report has said already that it was given up.
     fn tell_late(&self, verdict: Verdict, began: Instant);
+
+    /// Counts and tells of follow-up events that will not be emitted: how many, of which types, and why.
+    fn lost_follow_ups(&self, events: usize, types: &str, why: &'static str);
+
+    /// Tells of a call that has failed for good, with this, and was saved by its fallback.
+    fn fell_back(&self, cause: &Cause);
 
     /// Calls the listener no more until it is enabled again.
     fn disable(&self);

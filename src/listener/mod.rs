@@ -3,6 +3,7 @@
 pub(crate) mod callee;
 mod keeper;
 mod kind;
+mod onward;
 mod payload;
 #[cfg_attr(fanfare_safe_slot, path = "slot_safe.rs")]
 mod slot;
@@ -14,6 +15,7 @@ mod traits;
 pub(crate) use callee::{Blocked, Call, Callee, Filter};
 pub(crate) use keeper::{Keeper, NextTurn, Rest};
 pub use kind::{Kind, Storage};
+pub(crate) use onward::{AnyEmission, Following, Onward};
 pub(crate) use payload::Payload;
 pub(crate) use slot::Slot;
 pub(crate) use step::Step;

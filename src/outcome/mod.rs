@@ -8,6 +8,7 @@
 mod call_error;
 mod cause;
 mod counts;
+mod follow_up_error;
 mod output;
 mod panics;
 mod report;
@@ -15,6 +16,7 @@ mod report;
 pub use call_error::CallError;
 pub use cause::{Cancellation, Cause, Outcome, Rejection, Skip};
 pub(crate) use counts::Counts;
+pub use follow_up_error::FollowUpError;
 pub(crate) use output::Flow;
 pub use output::{IntoOutcome, Verdict};
 pub(crate) use panics::{catch, message};

@@ -21,6 +21,11 @@ pub enum RegisterError {
     },
     /// An option makes no sense: an empty key, `times(0)`.
     Option(OptionError),
+    /// The listener's follow-up events, or those of its fallback, have nowhere to go: its signal is none of a bus.
+    NoBus {
+        /// The name of the signal.
+        signal: String,
+    },
     /// The event type is a reference: such a listener would never be called.
     ReferenceType {
         /// The type's name.
@@ -40,6 +45,10 @@ impl fmt::Display for RegisterError {
                 "signal `{signal}` has a listener with the key `{key}`, registered at {existing}: choose another key, or take its place with `replace()`"
             ),
             Self::Option(error) => error.fmt(f),
+            Self::NoBus { signal } => write!(
+                f,
+                "signal `{signal}` is none of a bus, so there is nothing to emit follow-up events on: register with `bus.listen()`, or on the signal that `bus.signal()` gives"
+            ),
             Self::ReferenceType { event_type } => write!(
                 f,
                 "the event type `{event_type}` is a reference, which nobody emits: take the event by value, or borrow it with `on_sync(|e: &E| ..)`"

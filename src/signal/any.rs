@@ -7,7 +7,8 @@ use super::{Description, Inner};
 use crate::buffer::DropReason;
 use crate::context::count_within;
 use crate::dispatch::Core;
-use crate::event::Event;
+use crate::event::{Erased, Event};
+use crate::listener::AnyEmission;
 use crate::registry::{Host as _, Metadata};
 
 /// What a bus can do with a signal of any event type.
@@ -15,6 +16,8 @@ pub(crate) trait AnySignal: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn core(&self) -> &Arc<Core>;
+    /// Emits an event of the signal's type.
+    fn emit_any(self: Arc<Self>, event: Erased) -> AnyEmission;
     fn len(&self) -> usize;
     fn metadata(&self) -> Vec<Metadata>;
     fn describe(&self) -> Description;
@@ -40,6 +43,12 @@ impl<E: Event> AnySignal for Inner<E> {
 
     fn core(&self) -> &Arc<Core> {
         &self.core
+    }
+
+    fn emit_any(self: Arc<Self>, event: Erased) -> AnyEmission {
+        let event = event.event.downcast::<E>();
+        let event = *event.expect("it was looked up by its type");
+        Box::pin(async move { self.emit(event).await })
     }
 
     fn len(&self) -> usize {

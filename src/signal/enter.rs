@@ -1,6 +1,6 @@
 //! The end of a registration: the listener becomes an entry of the list.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tower_service::Service;
 
@@ -11,7 +11,7 @@ use crate::error::{BoxError, OptionError};
 use crate::event::{Delivery, Event};
 use crate::key::Key;
 use crate::layer::{Around, Layered, Place};
-use crate::listener::{Callee, Keeper, Kind};
+use crate::listener::{Callee, Keeper, Kind, Onward};
 use crate::registry::{Budget, Insert, Listed, Record, RegisterError, Wishes, entry};
 use crate::sync::{AtomicU64, unique_id};
 
@@ -23,8 +23,24 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
 
     /// Registers a listener with what is around it. `wants_time`: it looks at the delivery itself.
     pub(super) fn register_layered<S>(
+        self,
+        wants_time: bool,
+        listener: impl FnOnce(Arc<dyn Keeper>) -> S,
+    ) -> Result<Subscription, RegisterError>
+    where
+        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let follows = self.layers.follows();
+        self.register_stack(wants_time, follows, listener)
+    }
+
+    /// The same. `follows`: the listener, or a layer around it, has events emitted.
+    pub(super) fn register_stack<S>(
         mut self,
         wants_time: bool,
+        follows: bool,
         listener: impl FnOnce(Arc<dyn Keeper>) -> S,
     ) -> Result<Subscription, RegisterError>
     where
@@ -50,6 +66,8 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
             }
         }
         self.layers.check_for(id)?;
+        self.layers.check_fallback::<E>()?;
+        let onward = follows.then(|| self.onward()).transpose()?;
         let layers = std::mem::take(&mut self.layers);
         let keeper = Arc::clone(&keep) as Arc<dyn Keeper>;
         let callee = |record: &Record| {
@@ -57,6 +75,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
                 identity: record.identity(),
                 keeper: Arc::clone(&keeper),
                 wants_time,
+                onward,
             };
             Layered(layers.around(listener(keeper), around))
         };
@@ -70,6 +89,14 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         callee: impl FnOnce(&Record) -> C,
     ) -> Result<Subscription, RegisterError> {
         self.enter(kind, callee, |_| {})
+    }
+
+    fn onward(&self) -> Result<Weak<dyn Onward>, RegisterError> {
+        let signal = self.signal();
+        let no_bus = || RegisterError::NoBus {
+            signal: signal.name().to_owned(),
+        };
+        signal.inner.onward().cloned().ok_or_else(no_bus)
     }
 
     fn signal(&self) -> &super::Signal<E> {

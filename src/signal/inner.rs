@@ -1,12 +1,13 @@
 //! What the clones of a signal share.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued};
 use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Options, Order, Pass};
 use crate::event::Event;
 use crate::keyed::{EventKey, Host};
 use crate::layer::Layers;
+use crate::listener::Onward;
 use crate::outcome::catch;
 use crate::registry::{Insert, RegisterError, Registry, SnapshotOrder};
 use crate::sync::{AtomicBool, Handle, Mutex, Ordering, Semaphore};
@@ -26,6 +27,8 @@ pub(crate) struct Inner<E: Event> {
     /// The runtime that delivers buffered events.
     pub(super) home: Mutex<Option<Handle>>,
     warned_of_leak: AtomicBool,
+    /// The bus that the signal is of, if it is of one.
+    onward: OnceLock<Weak<dyn Onward>>,
 }
 
 impl<E: Event> Inner<E> {
@@ -62,6 +65,7 @@ impl<E: Event> Inner<E> {
             max_detached: Arc::new(Semaphore::new(options.max_detached)),
             home: Mutex::new(options.runtime.clone()),
             warned_of_leak: AtomicBool::new(false),
+            onward: OnceLock::new(),
             core: Arc::new(core),
             registry,
         });
@@ -71,6 +75,15 @@ impl<E: Event> Inner<E> {
             keyed.lines().set_host(host);
         }
         inner
+    }
+
+    /// Says which bus the signal is of, before anybody has it.
+    pub(crate) fn set_onward(&self, bus: Weak<dyn Onward>) {
+        let _ = self.onward.set(bus);
+    }
+
+    pub(super) fn onward(&self) -> Option<&Weak<dyn Onward>> {
+        self.onward.get()
     }
 
     #[inline(always)]

@@ -14,6 +14,7 @@ mod dead_letter;
 mod describe;
 mod drain;
 mod enter;
+mod follow;
 mod handle;
 mod inner;
 mod introspect;

@@ -214,9 +214,9 @@ impl<E: Event> Signal<E> {
     }
 }
 
-/// A registration without options fails only for a type that nobody can emit, and for layers that lead back here.
+/// A registration without options fails only for a type that nobody can emit, for layers that lead back here, and for events that have nowhere to go.
 #[track_caller]
-fn registered(result: Result<Subscription, RegisterError>) -> Subscription {
+pub(super) fn registered(result: Result<Subscription, RegisterError>) -> Subscription {
     match result {
         Ok(subscription) => subscription,
         Err(error) => panic!("{error}"),

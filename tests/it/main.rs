@@ -11,6 +11,7 @@ mod compile_fail;
 mod dispatch;
 mod enqueue;
 mod floors;
+mod follow;
 mod introspection;
 mod keyed;
 mod layers;

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Waker};
 use std::thread::ScopedJoinHandle;
 
 use fanfare::{Dispatch, Event, Pool, Signal, SignalBuilder};
 use tracing::field::{Field, Visit};
 use tracing::span;
+use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Metadata, Subscriber};
 
 /// Every mode.
@@ -193,6 +194,18 @@ impl Ledger {
 pub(crate) struct Captured(Ledger);
 
 impl Captured {
+    /// Keeps what is logged on this thread while the guard lives.
+    pub(crate) fn start() -> (Self, DefaultGuard) {
+        // While there are two, whatever logs for the first time ever, on any thread, asks all whether they listen.
+        static SECOND: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(Captured::default()));
+        LazyLock::force(&SECOND);
+        let captured = Self::default();
+        let guard = set_default(captured.clone());
+        tracing::callsite::rebuild_interest_cache();
+        (captured, guard)
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.take()
     }

@@ -22,6 +22,7 @@ const FIXES: &[(&str, &str)] = &[
         "layer_not_clone",
         "fix: `layer_exclusive` takes what is not `Clone`",
     ),
+    ("follows_bare_event", "return `One(event)`"),
     ("returns_a_value", "return `()`, `Result<(), E>`"),
 ];
 

@@ -8,6 +8,7 @@ mod control;
 mod dead_letter;
 mod dedup;
 mod delivery;
+mod fallback;
 mod fault;
 mod limited;
 mod ours;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fanfare::layer::{
-    BoxListener, CircuitBreaker, Concurrency, DeadLetter, DeadLetters, Deadline, Dedup, Fault,
-    Letter, Place, RateLimit, Retry, Timeout, Trace,
+    BoxListener, CircuitBreaker, Concurrency, DeadLetter, DeadLetters, Deadline, Dedup, Fallback,
+    Fault, Letter, Place, RateLimit, Retry, Timeout, Trace,
 };
 use fanfare::{
     BoxError, Bus, CallError, Cause, Delivery, OnceMeans, OptionError, Outcome, RegisterError,
@@ -423,6 +423,7 @@ async fn whatever_stands_at_a_place_can_be_left_out() {
     let signal = Signal::<u32>::builder()
         .trace(Trace::info())
         .dead_letter(DeadLetter::to(async |_| {}))
+        .fallback(Fallback::value(()))
         .deadline(10 * SECOND)
         .dedup(Dedup::by(|n: &u32| *n).capacity(10))
         .retry(Retry::exponential())
@@ -433,7 +434,7 @@ async fn whatever_stands_at_a_place_can_be_left_out() {
         .fault(Fault::new().seed(1))
         .build();
     let all = signal.on(async |_| {}).metadata().layers().to_vec();
-    assert_eq!(all.len(), 12, "{all:?}");
+    assert_eq!(all.len(), 13, "{all:?}");
     for place in Place::ALL {
         let sub = signal.listen().without(place).on(async |_| {}).unwrap();
         let left = sub.metadata().layers().to_vec();
