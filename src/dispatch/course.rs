@@ -227,7 +227,9 @@ impl<E: Event> State<'_, E> {
     ) -> Poll<()> {
         let checked = self.more().checked.take();
         let (entry, removed) = listed.current_and_removed();
-        let refusal = if removed || entry.record().is_spent() {
+        let refusal = if entry.record().is_plain() {
+            None
+        } else if removed || entry.record().is_spent() {
             Some(Cause::Skipped(why_skipped(entry.record())))
         } else if let Some(skip) = entry.record().off() {
             Some(Cause::Skipped(skip))

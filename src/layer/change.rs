@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::keyed::check_lanes;
 use super::{CircuitBreaker, Concurrency, Deadline, RateLimit, Retry, Timeout};
 use crate::error::OptionError;
 use crate::registry::Setting;
@@ -16,6 +17,7 @@ use crate::registry::Setting;
 /// | setting | takes effect | survives |
 /// |---|---|---|
 /// | [`deadline`](Self::deadline), [`timeout`](Self::timeout) | for calls, and attempts, that begin after the change | the time of those that run |
+/// | [`lanes`](Self::lanes) | raised: at once; lowered: as attempts end | attempts that run, and the order of keys |
 /// | [`retry`](Self::retry) | at the next failed attempt, of calls that run too | attempts made, waits that have begun, budget, dice |
 /// | [`rate_limit`](Self::rate_limit) | at once, for calls that wait too | tokens, turns in their order, of each key |
 /// | [`concurrency`](Self::concurrency) | raised: at once; lowered: as calls end | calls that run and wait, of each key |
@@ -40,6 +42,7 @@ use crate::registry::Setting;
 #[must_use = "a change does nothing until it is given to a listener"]
 pub struct Change {
     pub(super) deadline: Option<Deadline>,
+    pub(super) lanes: Option<usize>,
     pub(super) retry: Option<Retry>,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) concurrency: Option<Concurrency>,
@@ -56,6 +59,14 @@ impl Change {
     /// Another deadline, for calls that begin after the change. Default: it stays. Above zero, and above the timeout that will be there. See [`Deadline`].
     pub fn deadline(mut self, deadline: impl Into<Deadline>) -> Self {
         self.deadline = Some(deadline.into());
+        self
+    }
+
+    /// Another number of lanes, for a listener with an order of keys. Default: it stays. 1 to 65,536. See [`keyed_by`](crate::ListenBuilder::keyed_by).
+    ///
+    /// More are used at once, fewer as attempts end. Each key keeps its line, so no event changes its place.
+    pub fn lanes(mut self, keys: usize) -> Self {
+        self.lanes = Some(keys);
         self
     }
 
@@ -116,6 +127,7 @@ impl Change {
     pub(crate) fn first(&self) -> Option<Setting> {
         let asked = [
             (Setting::Deadline, self.deadline.is_some()),
+            (Setting::Lanes, self.lanes.is_some()),
             (Setting::Retry, self.retry.is_some()),
             (Setting::RateLimit, self.rate_limit.is_some()),
             (Setting::Concurrency, self.concurrency.is_some()),
@@ -134,6 +146,7 @@ impl Change {
         concurrency.map_or(Ok(()), Concurrency::check_change)?;
         let breaker = self.circuit_breaker.as_ref();
         breaker.map_or(Ok(()), CircuitBreaker::check_change)?;
+        self.lanes.map_or(Ok(()), check_lanes)?;
         self.retry.as_ref().map_or(Ok(()), Retry::check)
     }
 }
@@ -181,7 +194,10 @@ impl fmt::Display for ChangeError {
                 "signal `{signal}` has no listener with the key `{key}`: `keys()` lists those that there are"
             ),
             Self::NoSuchLayer { setting } => {
-                let option = setting.to_string().replace(' ', "_");
+                let option = match setting {
+                    Setting::Lanes => "keyed_by".to_owned(),
+                    setting => setting.to_string().replace(' ', "_"),
+                };
                 write!(
                     f,
                     "the listener has no {setting} to change, and none can be added while it works: register it with `{option}(..)`, or another in its place with `replace()`"

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Change, ChangeError, CircuitBreaker, Concurrency, Deadline, FailurePolicy, Place, RateLimit,
-    Retry, Timeout, check_times,
+    Change, ChangeError, CircuitBreaker, Concurrency, Deadline, FailurePolicy, Lanes, Place,
+    RateLimit, Retry, Timeout, check_times,
 };
 use crate::registry::Setting;
 use crate::sync::swap::{ArcSwap, Guard, Shared};
@@ -99,6 +99,7 @@ impl Live<Duration> for LiveTime {
 #[derive(Default)]
 pub(super) struct Cells {
     pub(super) deadline: Option<Arc<LiveTime>>,
+    pub(super) lanes: Option<Arc<Lanes>>,
     pub(super) retry: Option<Arc<dyn Live<Retry>>>,
     pub(super) rate_limit: Option<Arc<dyn Live<RateLimit>>>,
     pub(super) concurrency: Option<Arc<dyn Live<Concurrency>>>,
@@ -120,6 +121,7 @@ impl Cells {
     pub(super) fn words(&self, place: Place) -> Option<String> {
         match place {
             Place::Deadline => words(self.deadline.as_deref()),
+            Place::Keyed => words(self.lanes.as_deref()),
             Place::Retry => words(self.retry.as_deref()),
             Place::RateLimit => words(self.rate_limit.as_deref()),
             Place::Concurrency => words(self.concurrency.as_deref()),
@@ -169,6 +171,7 @@ impl Cells {
             .map(|retry| retry.own_rules_under(policy));
         let mut steps = Vec::new();
         steps.extend(step(Setting::Deadline, self.deadline.as_deref(), deadline)?);
+        steps.extend(step(Setting::Lanes, self.lanes.as_deref(), change.lanes)?);
         steps.extend(step(Setting::Retry, self.retry.as_deref(), retry)?);
         let (cell, new) = (self.rate_limit.as_deref(), change.rate_limit.clone());
         steps.extend(step(Setting::RateLimit, cell, new)?);

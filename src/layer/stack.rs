@@ -363,10 +363,8 @@ impl Slots {
             Place::Dedup => put(self.dedup.as_ref(), inner),
             Place::Retry => {
                 // A lane is taken an attempt: none is held while the retry sleeps.
-                let inner = put(
-                    self.keyed().map(|keyed| OnLane(keyed.lanes())).as_ref(),
-                    inner,
-                );
+                live.lanes = self.keyed().map(|keyed| keyed.lanes());
+                let inner = put(live.lanes.clone().map(OnLane).as_ref(), inner);
                 let retry = self.retry.clone().map(|retry| retry.under(&self.policy));
                 put_live(retry.as_ref(), inner, |service| {
                     live.retry = Some(service.live());

@@ -11,29 +11,37 @@ use tower::util::Oneshot;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::lanes_in_words;
 use crate::context::{WithoutPermit, is_within, without_permit};
-use crate::error::{BoxError, OptionError, check_count};
+use crate::error::BoxError;
 use crate::event::Delivery;
 use crate::layer::ending::poll_to_end;
+use crate::layer::live::{Applied, Live};
 use crate::outcome::{CallError, Rejection};
 use crate::pool::{Acquire, Permit, Pool};
 
 /// The lanes of one listener: the permits of a pool of its own.
-pub(crate) struct Lanes(Pool);
+pub(in crate::layer) struct Lanes(Pool);
 
 impl Lanes {
     pub(super) fn new(lanes: usize) -> Arc<Self> {
         Arc::new(Self(Pool::new(lanes)))
     }
+}
 
-    /// Changes how many there are. An attempt that runs keeps its lane.
-    pub(crate) fn resize(&self, lanes: usize) -> Result<(), OptionError> {
-        check_count("lanes", lanes, 1 << 16, "it takes 1 to 65,536 lanes")?;
-        self.0.resize(lanes)
+impl Live<usize> for Lanes {
+    fn words(&self) -> String {
+        lanes_in_words(self.0.size())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.size()
+    /// An attempt that runs keeps its lane.
+    fn change(&self, new: usize) -> Applied {
+        let before = self.0.resized(new).unwrap_or(new);
+        Applied {
+            before: lanes_in_words(before),
+            after: lanes_in_words(new),
+            rest: Box::new(|| {}),
+        }
     }
 }
 

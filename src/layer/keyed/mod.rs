@@ -16,8 +16,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-pub(crate) use lane::Lanes;
-pub(super) use lane::OnLane;
+pub(super) use lane::{Lanes, OnLane};
 pub(super) use turn::Turns;
 
 use crate::error::{OptionError, check_count};
@@ -47,7 +46,7 @@ impl Keyed {
     }
 
     pub(super) fn check(&self) -> Result<(), OptionError> {
-        check_count("lanes", self.lanes, 1 << 16, "it takes 1 to 65,536 lanes")
+        check_lanes(self.lanes)
     }
 
     pub(super) fn turns(&self) -> Turns {
@@ -61,9 +60,17 @@ impl Keyed {
 
 impl fmt::Display for Keyed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.lanes {
-            1 => f.write_str("1 lane"),
-            lanes => write!(f, "{lanes} lanes"),
-        }
+        f.write_str(&lanes_in_words(self.lanes))
+    }
+}
+
+pub(super) fn check_lanes(lanes: usize) -> Result<(), OptionError> {
+    check_count("lanes", lanes, 1 << 16, "it takes 1 to 65,536 lanes")
+}
+
+fn lanes_in_words(lanes: usize) -> String {
+    match lanes {
+        1 => "1 lane".to_owned(),
+        lanes => format!("{lanes} lanes"),
     }
 }
