@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
+use once_cell::race::OnceBox;
 use tokio_util::sync::CancellationToken;
 
 use super::{Envelope, Events, Held, Turning};
@@ -17,8 +18,6 @@ pub(crate) struct Call {
     pub(crate) listener: Arc<Identity>,
     /// The token of the first attempt, once somebody has asked for it.
     pub(super) token: OnceLock<CancellationToken>,
-    /// The turn of the event's key that this call has, if its listener has an order of its own.
-    turn: OnceLock<Turning>,
     /// How often the event was taken back from the dead letters for this listener.
     pub(super) redrives: u32,
     /// How many attempts there have been, if there was more than one.
@@ -31,6 +30,14 @@ pub(crate) struct Call {
     in_background: AtomicBool,
     /// Somebody has taken its dead letter.
     letter_taken: AtomicBool,
+    more: OnceBox<More>,
+}
+
+/// What few calls have. Behind a pointer, since every call is moved to its place.
+#[derive(Default)]
+struct More {
+    /// The turn of the event's key, if the listener has an order of its own.
+    turn: OnceLock<Turning>,
     /// What is to be emitted if the call succeeds.
     follow_ups: Mutex<Events>,
 }
@@ -47,14 +54,13 @@ impl Call {
             envelope,
             listener,
             token: OnceLock::new(),
-            turn: OnceLock::new(),
             redrives: 0,
             attempts: AtomicU32::new(1),
             stop: AtomicBool::new(false),
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(false),
             letter_taken: AtomicBool::new(false),
-            follow_ups: Mutex::default(),
+            more: OnceBox::new(),
         }
     }
 
@@ -66,24 +72,23 @@ impl Call {
             envelope: Arc::clone(&self.envelope),
             listener: Arc::clone(&self.listener),
             token: OnceLock::new(),
-            turn: OnceLock::new(),
             redrives: self.redrives + 1,
             attempts: AtomicU32::new(1),
             stop: AtomicBool::new(false),
             deferred: AtomicBool::new(false),
             in_background: AtomicBool::new(true),
             letter_taken: AtomicBool::new(false),
-            follow_ups: Mutex::default(),
+            more: OnceBox::new(),
         }
     }
 
     pub(crate) fn set_turn(&self, turn: Turning) {
-        let _ = self.turn.set(turn);
+        let _ = self.more.get_or_init(Box::default).turn.set(turn);
     }
 
     /// Shares of the turns that the call is made in, of its emission and its own, for what goes on when the call does not.
     pub(crate) fn shares_of_turns(&self) -> [Option<Held>; 2] {
-        let own = self.turn.get().and_then(Turning::share);
+        let own = self.more.get().and_then(|more| more.turn.get()?.share());
         [self.envelope.turn.as_ref().and_then(Turning::share), own]
     }
 
@@ -108,12 +113,16 @@ impl Call {
     /// Puts these in the place of what is to be emitted so far.
     pub(crate) fn set_follow_ups(&self, events: Events) {
         // What was there is dropped once the lock is released: it is the user's.
-        let before = std::mem::replace(&mut *self.follow_ups.lock(), events);
+        let more = self.more.get_or_init(Box::default);
+        let before = std::mem::replace(&mut *more.follow_ups.lock(), events);
         drop(before);
     }
 
     pub(crate) fn take_follow_ups(&self) -> Events {
-        std::mem::take(&mut *self.follow_ups.lock())
+        let more = self.more.get();
+        more.map_or_else(Events::default, |more| {
+            std::mem::take(&mut *more.follow_ups.lock())
+        })
     }
 
     pub(crate) fn note_attempt(&self, attempt: u32) {

@@ -119,7 +119,7 @@ struct Drive {
     station: Arc<Station>,
     delivery: Delivery,
     /// The turn of the event's key, when it goes on without the emission that has it.
-    turn: Option<(u64, Held)>,
+    turn: Option<Box<(u64, Held)>>,
 }
 
 enum State {
@@ -137,9 +137,11 @@ impl Future for Drive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
         let this = &mut *self;
         let polled = match &mut this.state {
-            State::Here(service) => in_own_turn(this.turn.as_ref(), || Pin::new(service).poll(cx)),
+            State::Here(service) => {
+                in_own_turn(this.turn.as_deref(), || Pin::new(service).poll(cx))
+            }
             State::Following(events) => {
-                return in_own_turn(this.turn.as_ref(), || events.poll(&this.delivery, cx));
+                return in_own_turn(this.turn.as_deref(), || events.poll(&this.delivery, cx));
             }
             State::Back(rest) => return rest.as_mut().poll(cx),
             State::Gone => unreachable!("polled after it was ready"),
@@ -156,7 +158,7 @@ impl Future for Drive {
                     state: std::mem::replace(&mut this.state, State::Gone),
                     station: Arc::clone(&this.station),
                     delivery: this.delivery.clone(),
-                    turn: this.delivery.envelope().share_of_turn(),
+                    turn: this.delivery.envelope().share_of_turn().map(Box::new),
                 };
                 match this.station.keeper.run(Box::pin(rest)) {
                     Ok(()) => Poll::Ready(Verdict::not(Cause::Deferred)),
@@ -176,7 +178,7 @@ impl Drive {
     /// The whole stack has succeeded: what the listener has returned is emitted, as a part of the call.
     fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
         let mut events = FollowUps::of(&self.station, &self.delivery);
-        let polled = in_own_turn(self.turn.as_ref(), || events.poll(&self.delivery, cx));
+        let polled = in_own_turn(self.turn.as_deref(), || events.poll(&self.delivery, cx));
         if polled.is_pending() {
             self.state = State::Following(Box::new(events));
         }
@@ -223,7 +225,7 @@ impl Station {
         let rest = async move {
             let next = catch(|| drive.station.keeper.turn(&drive.delivery));
             if let Ok(Some(next)) = next {
-                drive.turn = Some(without_permit(next).await);
+                drive.turn = Some(Box::new(without_permit(next).await));
             }
             let cause = drive.await.into_cause();
             done(CameBack {
