@@ -148,19 +148,39 @@ impl<E: Event> State<'_, E> {
         Poll::Ready(())
     }
 
-    /// Starts what may start and drives what is active, until all is done or nothing moves.
+    /// Starts what may start and drives what is active, until all is done, nothing moves, or the emission is ended.
     pub(super) fn run(
         &mut self,
         mut own: Pin<&mut Place<E>>,
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let snapshot = Arc::clone(self.snapshot());
-        // Whoever waits for its turn has called nobody.
+        // Whoever waits for its turn has called nobody; whoever has passed over all listeners waits for none.
         let waits = !self.more().turn.is_none()
-            && self.next < snapshot.entries.len()
+            && self.next < self.snapshot().entries.len()
             && self.poll_turn(cx).is_pending();
-        while !waits {
+        if !waits && self.advance(own.as_mut(), base, cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let core = self.core;
+        let more = self.more();
+        // A permit that was kept for the next listener is not held while that waits for those before it.
+        more.permit = None;
+        let ended = ready!(more.watch.poll(cx, core));
+        self.cancel(own, ended);
+        Poll::Ready(())
+    }
+
+    /// Starts and drives. Ready when all is done.
+    #[inline]
+    fn advance(
+        &mut self,
+        mut own: Pin<&mut Place<E>>,
+        base: &Frame<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let snapshot = Arc::clone(self.snapshot());
+        loop {
             while let Some(entry) = snapshot.entries.get(self.next) {
                 if self.stopped {
                     self.skip_rest();
@@ -173,16 +193,9 @@ impl<E: Event> State<'_, E> {
             match self.poll_active(own.as_mut(), cx) {
                 Poll::Ready(Some(finished)) => self.settle(finished),
                 Poll::Ready(None) if self.next >= snapshot.entries.len() => return Poll::Ready(()),
-                _ => break,
+                _ => return Poll::Pending,
             }
         }
-        let core = self.core;
-        let more = self.more();
-        // A permit that was kept for the next listener is not held while that waits for those before it.
-        more.permit = None;
-        let ended = ready!(more.watch.poll(cx, core));
-        self.cancel(own, ended);
-        Poll::Ready(())
     }
 
     /// The next call that has ended. Ready with `None` if none runs.

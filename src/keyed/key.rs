@@ -62,9 +62,11 @@ impl fmt::Debug for KeyBy {
     }
 }
 
+type FindOf<E> = dyn Fn(&E, &Seeds) -> Fingerprint + Send + Sync;
+
 /// How the key of an event is found.
 pub(crate) struct EventKey<E> {
-    find: Arc<dyn Fn(&E, &Seeds) -> Fingerprint + Send + Sync>,
+    find: Arc<FindOf<E>>,
     seeds: Arc<Seeds>,
 }
 

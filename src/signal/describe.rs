@@ -38,7 +38,7 @@ impl Description {
             .pool
             .as_ref()
             .map_or("none".to_owned(), |pool| format!("{} permits", pool.size()));
-        let (pool, lanes) = if options.own_lanes {
+        let (pool, keyed) = if options.own_lanes {
             ("none but the lanes".to_owned(), Some(pool))
         } else {
             (pool.clone(), core.keyed.as_ref().map(|_| pool))
@@ -76,8 +76,8 @@ impl Description {
             ("failures", failures),
             ("panics", panics.to_owned()),
         ];
-        if let Some(lanes) = lanes {
-            lines.push(("keyed", format!("each key in order, {lanes} for lanes")));
+        if let Some(permits) = keyed {
+            lines.push(("keyed", format!("each key in order, {permits} for lanes")));
         }
         if !inner.layers.is_empty() {
             lines.push(("layers", inner.layers.words().join(" > ")));

@@ -53,17 +53,20 @@ impl<E: Event> Inner<E> {
                 .expect("where keys have lines, there are lanes");
             Keyed::new(key, capacity, overflow, lanes)
         });
-        let mut core = Core::new(registry.home(), std::any::type_name::<E>(), options.clone());
+        let buffer = match &keyed {
+            Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
+            None => Buffer::Queue(Queue::new(capacity, overflow, options.enqueue_concurrency)),
+        };
+        let max_detached = Arc::new(Semaphore::new(options.max_detached));
+        let home = Mutex::new(options.runtime.clone());
+        let mut core = Core::new(registry.home(), std::any::type_name::<E>(), options);
         core.keyed = keyed.clone().map(|keyed| keyed as Arc<dyn AnyKeyed>);
         let inner = Arc::new(Self {
-            buffer: match &keyed {
-                Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
-                None => Buffer::Queue(Queue::new(capacity, overflow, options.enqueue_concurrency)),
-            },
+            buffer,
             on_dropped,
             layers,
-            max_detached: Arc::new(Semaphore::new(options.max_detached)),
-            home: Mutex::new(options.runtime.clone()),
+            max_detached,
+            home,
             warned_of_leak: AtomicBool::new(false),
             onward: OnceLock::new(),
             core: Arc::new(core),

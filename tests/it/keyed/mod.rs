@@ -24,6 +24,10 @@ pub(crate) fn booking(account: u32, number: u32) -> Booking {
     Booking { account, number }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a key is found of an event by reference"
+)]
 pub(crate) fn account(booking: &Booking) -> u32 {
     booking.account
 }
