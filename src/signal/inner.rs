@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued};
-use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Options, Order, Pass};
+use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Holding, Options, Order, Pass};
 use crate::event::Event;
 use crate::keyed::{EventKey, Host};
 use crate::layer::Layers;
@@ -52,6 +52,9 @@ impl<E: Event> Inner<E> {
         });
         let mut core = Core::new(registry.home(), std::any::type_name::<E>(), options.clone());
         core.keyed = keyed.clone().map(|keyed| keyed as Arc<dyn AnyKeyed>);
+        let core = Arc::new(core);
+        let holding = Holding::new(&core, &registry);
+        registry.home().set_deliverer(Box::new(holding));
         let inner = Arc::new(Self {
             buffer: match &keyed {
                 Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
@@ -60,9 +63,9 @@ impl<E: Event> Inner<E> {
             on_dropped,
             layers,
             max_detached: Arc::new(Semaphore::new(options.max_detached)),
-            home: Mutex::new(options.runtime.clone()),
+            home: Mutex::new(options.runtime),
             warned_of_leak: AtomicBool::new(false),
-            core: Arc::new(core),
+            core,
             registry,
         });
         if let Some(keyed) = keyed {
