@@ -23,5 +23,6 @@ mod rollout;
 mod runtimes;
 mod shutdown;
 mod support;
+mod switch;
 mod traps;
 mod voice;
