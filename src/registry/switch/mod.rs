@@ -4,6 +4,8 @@
 //! lock is no longer held.
 
 mod state;
+#[cfg(test)]
+mod state_tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

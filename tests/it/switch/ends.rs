@@ -388,22 +388,47 @@ fn a_runtime_that_ends_during_the_delivery_takes_one_event_along() {
     assert_eq!(log.take(), [2, 3, 4]);
     let stats = signal.stats();
     assert_eq!((stats.count(Outcome::Done), sub.metadata().calls()), (4, 5));
-    // The wait for the end of a pause is begun anew too.
-    let second = runtime();
-    second.block_on(async {
-        sub.pause(Pause::for_time(SECOND / 50).buffer(10)).unwrap();
-        let _ = signal.emit(5).await;
+}
+
+#[test]
+fn the_wait_for_the_end_of_a_pause_is_begun_anew_in_another_runtime() {
+    let paused = || {
+        Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
+    let signal = Signal::<u32>::new();
+    let log = Log::default();
+    let seen = log.clone();
+    let sub = signal.on(async move |n| seen.push(n));
+    paused().block_on(async {
+        sub.pause(Pause::for_time(10 * SECOND).buffer(10)).unwrap();
+        let _ = signal.emit(1).await;
         settle().await;
     });
-    drop(second);
-    runtime().block_on(async {
-        let _ = signal.emit(6).await;
-        while sub.metadata().held() > 0 {
-            tokio::task::yield_now().await;
-        }
-        settle().await;
+    paused().block_on(async {
+        let _ = signal.emit(2).await;
+        sleep(20 * SECOND).await;
     });
-    assert_eq!(log.take(), [5, 6]);
+    assert_eq!(log.take(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_a_delivery_that_lets_others_run_in_between() {
+    let signal = Signal::<u32>::new();
+    let log = Log::default();
+    let seen = log.clone();
+    let sub = signal.on_sync(move |n: &u32| seen.push(*n));
+    sub.pause(holding(5_000)).unwrap();
+    for n in 0..5_000 {
+        let _ = signal.emit(n).await;
+    }
+    sub.resume();
+    let left = signal.shutdown(100 * SECOND).await;
+    assert!(left.is_clean(), "{left}");
+    assert_eq!(log.take(), (0..5_000).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -65,6 +65,14 @@ fn kinds() -> Vec<(&'static str, Register)> {
     ]
 }
 
+/// Waits until it holds nothing and no call of it runs.
+async fn idle(sub: &Subscription) {
+    while sub.metadata().held() > 0 || sub.metadata().running() > 0 {
+        tokio::task::yield_now().await;
+    }
+    crate::support::settle().await;
+}
+
 async fn held_and_delivered(name: &str, signal: &Signal<String>, register: Register) {
     let (log, others) = (Log::default(), Log::default());
     let sub = register(signal.listen().key("it"), log.clone());
@@ -88,13 +96,14 @@ async fn held_and_delivered(name: &str, signal: &Signal<String>, register: Regis
     let metadata = sub.metadata();
     assert_eq!((metadata.calls(), metadata.held()), (0, 5), "{name}");
     sub.resume();
-    while log.len() < 5 || sub.metadata().held() > 0 || sub.metadata().running() > 0 {
+    while log.len() < 5 {
         tokio::task::yield_now().await;
     }
+    idle(&sub).await;
     assert_eq!(log.take(), texts, "{name}");
     // Until the delivery has ended, what comes is held behind it.
     while signal.emit("last".to_owned()).await.delivered() < 3 {
-        tokio::task::yield_now().await;
+        idle(&sub).await;
     }
     let calls = log.take().len() as u64 + 5;
     let metadata = sub.metadata();
