@@ -79,10 +79,18 @@ pub(super) struct State {
     delivering: bool,
     /// A task waits for the end of the pause.
     waiting: bool,
-    /// The listener takes the place of one that may hold events, which are on their way here.
-    expecting: bool,
-    /// What was held is with the listener that took this one's place, or dropped.
-    moved: bool,
+    store: Store,
+}
+
+/// Where the events are that wait for the listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Store {
+    #[default]
+    Here,
+    /// It takes the place of a listener that holds some, and those are on their way.
+    Awaited,
+    /// With the listener that took its place, or dropped.
+    Moved,
 }
 
 /// What a switch says, in words.
@@ -147,7 +155,7 @@ impl State {
     /// There is something that the listener is to be called with first.
     fn holds_back(&self) -> bool {
         let delivering = self.delivering && !cfg!(fanfare_plant = "held-overtaken");
-        delivering || self.expecting || !self.held.is_empty()
+        delivering || self.store == Store::Awaited || !self.held.is_empty()
     }
 
     pub(super) fn skip(&self) -> Option<Skip> {
@@ -169,7 +177,7 @@ impl State {
     }
 
     pub(super) fn hold(&mut self, event: &HeldEvent) -> Kept {
-        if self.moved || self.way() != Way::Hold {
+        if self.store == Store::Moved || self.way() != Way::Hold {
             return Kept::Changed;
         }
         if self.held.len() >= self.limit {
@@ -180,7 +188,7 @@ impl State {
     }
 
     pub(super) fn due(&self) -> Option<Due> {
-        if self.held.is_empty() || self.expecting || self.moved {
+        if self.held.is_empty() || self.store != Store::Here {
             return None;
         }
         match self.calls {
@@ -201,7 +209,7 @@ impl State {
     }
 
     pub(super) fn next(&mut self) -> Next {
-        if self.moved {
+        if self.store == Store::Moved {
             return Next::Moved;
         }
         if self.calls == Calls::Enabled {
@@ -234,10 +242,11 @@ impl State {
 
     /// False if what was held has moved.
     pub(super) fn stop_delivering(&mut self) -> bool {
-        if !self.moved {
-            self.delivering = false;
+        if self.store == Store::Moved {
+            return false;
         }
-        !self.moved
+        self.delivering = false;
+        true
     }
 
     pub(super) fn held(&self) -> usize {
@@ -261,7 +270,7 @@ impl State {
     /// Hands over what is held, and who delivers it.
     pub(super) fn hand_over(&mut self) -> Self {
         let inherited = self.inherited().unwrap_or_default();
-        self.moved = true;
+        self.store = Store::Moved;
         Self {
             held: std::mem::take(&mut self.held),
             delivering: std::mem::take(&mut self.delivering),
@@ -271,13 +280,13 @@ impl State {
 
     /// Begins with what the listener had whose place this one takes, but for what was said of this one already.
     pub(super) fn expect(&mut self, inherited: &Self) {
-        self.expecting = true;
+        self.store = Store::Awaited;
         self.inherit(inherited);
     }
 
     /// Takes what that one has handed over, in front of what has come since.
     pub(super) fn take_over(&mut self, mut before: Self) {
-        if !std::mem::take(&mut self.expecting) {
+        if std::mem::take(&mut self.store) != Store::Awaited {
             self.inherit(&before);
         }
         before.held.append(&mut self.held);

@@ -53,16 +53,12 @@ impl Twin {
 
     /// Begins what is due, as the signal does after each change.
     fn begin(&mut self) {
-        match self.state.take_up() {
-            Some(due) => {
-                let task = &mut self.tasks[usize::from(due == Due::Wait)];
-                assert!(!std::mem::replace(task, true), "{due:?} is done by two");
-            }
-            None => {
-                let enabled = self.state.skip().is_none();
-                let due = enabled && !self.expected.is_empty();
-                assert!(!due || self.tasks[0], "nobody delivers");
-            }
+        if let Some(due) = self.state.take_up() {
+            let task = &mut self.tasks[usize::from(due == Due::Wait)];
+            assert!(!std::mem::replace(task, true), "{due:?} is done by two");
+        } else {
+            let due = self.state.skip().is_none() && !self.expected.is_empty();
+            assert!(!due || self.tasks[0], "nobody delivers");
         }
     }
 

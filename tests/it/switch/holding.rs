@@ -269,7 +269,7 @@ async fn a_budget_is_used_up_by_the_call_and_not_by_holding() {
         assert_eq!(signal.len(), 1, "holding uses nothing up");
         sub.resume();
         settle().await;
-        assert_eq!(log.len(), times as usize);
+        assert_eq!(log.len() as u64, times);
         assert!(signal.is_empty());
         let stats = signal.stats();
         assert_eq!(

@@ -34,9 +34,9 @@ impl Told {
 
 /// So many changes, one after another, with the emitters in between. A replacement is another listener, which notes its events in the same place.
 async fn switch(signal: Signal<u64>, seen: Log<u64>, changes: u64, done: Arc<AtomicBool>) -> u64 {
-    let mut changed = 0;
+    let mut effective = 0;
     for n in 0..changes {
-        changed += u64::from(
+        effective += u64::from(
             match n % 10 {
                 0 | 5 => signal.pause("it", Pause::until_resumed().buffer(50)),
                 1 | 6 => signal.resume("it"),
@@ -61,7 +61,7 @@ async fn switch(signal: Signal<u64>, seen: Log<u64>, changes: u64, done: Arc<Ato
     }
     let _ = signal.enable("it");
     done.store(true, Ordering::SeqCst);
-    changed
+    effective
 }
 
 /// A listener that notes its events, each in its own time.
@@ -104,8 +104,8 @@ async fn every_event_is_accounted_for(builder: SignalBuilder<u64>, changes: u64)
             })
         })
         .collect();
-    let switches = switch(signal.clone(), log.clone(), changes, done);
-    let switched = tokio::spawn(switches).await.unwrap();
+    let switcher = switch(signal.clone(), log.clone(), changes, done);
+    let effective = tokio::spawn(switcher).await.unwrap();
     let mut sum = Told::default();
     let mut all = Vec::new();
     for (emitter, task) in (0..).zip(emitters) {
@@ -141,7 +141,7 @@ async fn every_event_is_accounted_for(builder: SignalBuilder<u64>, changes: u64)
         sum.delivered > 0 && sum.deferred > 0 && sum.skipped > 0,
         "each way was taken"
     );
-    assert!(switched > changes / 4 && observed.load(Ordering::Relaxed) > 0);
+    assert!(effective > changes / 4 && observed.load(Ordering::Relaxed) > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -168,7 +168,7 @@ async fn pauses_under_load_keep_the_order_of_an_emitter() {
     });
     let done = Arc::new(AtomicBool::new(false));
     let (emits, ended) = (signal.clone(), Arc::clone(&done));
-    let emitter = tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let mut emitted = 0;
         while !ended.load(Ordering::SeqCst) || emitted < 100 {
             let report = emits.emit(emitted).await;
@@ -185,7 +185,7 @@ async fn pauses_under_load_keep_the_order_of_an_emitter() {
         yield_now().await;
     }
     done.store(true, Ordering::SeqCst);
-    let emitted = emitter.await.unwrap();
+    let emitted = task.await.unwrap();
     assert!(signal.shutdown(Duration::from_secs(60)).await.is_clean());
     assert_eq!(log.take(), (0..emitted).collect::<Vec<_>>());
     assert_eq!(sub.metadata().calls(), emitted);

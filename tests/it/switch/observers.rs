@@ -1,6 +1,8 @@
 //! Who is told of a switch.
 
-use fanfare::{Pause, Setting, Signal};
+use std::sync::{Arc, OnceLock};
+
+use fanfare::{Pause, Setting, Signal, WeakSignal};
 use tokio::time::{advance, sleep};
 
 use super::{SECOND, holding};
@@ -33,7 +35,7 @@ async fn each_switch_is_told_once_and_a_panicking_observer_stops_nobody() {
     signal.pause("audit", 2 * SECOND).unwrap();
     said(&["enabled -> paused"]);
     signal.pause("audit", holding(1_000)).unwrap();
-    signal.pause("audit", holding(20_000_00)).unwrap();
+    signal.pause("audit", holding(2_000_000)).unwrap();
     said(&[
         "paused -> paused, holding up to 1,000",
         "paused, holding up to 1,000 -> paused, holding up to 2,000,000",
@@ -82,11 +84,10 @@ async fn each_switch_is_told_once_and_a_panicking_observer_stops_nobody() {
 
 #[tokio::test]
 async fn an_observer_may_switch_and_ask() {
-    let bus = fanfare::Bus::builder();
     let log = Log::default();
     let sink = log.clone();
-    let cell = std::sync::Arc::new(std::sync::OnceLock::<fanfare::WeakSignal<u32>>::new());
-    let weak = std::sync::Arc::clone(&cell);
+    let cell = Arc::new(OnceLock::<WeakSignal<u32>>::new());
+    let weak = Arc::clone(&cell);
     let signal = Signal::<u32>::builder()
         .on_change(move |change| {
             let signal = weak.get().unwrap().upgrade().unwrap();
@@ -101,5 +102,4 @@ async fn an_observer_may_switch_and_ask() {
     signal.disable("audit").unwrap();
     assert_eq!(log.take(), [true, false]);
     assert_eq!(signal.emit(1).await.delivered(), 1);
-    drop(bus);
 }
