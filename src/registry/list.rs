@@ -176,8 +176,8 @@ impl<E: Event> Registry<E> {
         if !replaced.is_empty() {
             self.home.quiet.notify_waiters();
         }
-        for (_, after) in &replaced {
-            after.record().begin_what_is_due();
+        for (before, after) in &replaced {
+            after.record().begin_in_place_of(before.record());
         }
         Ok(len)
     }

@@ -38,7 +38,8 @@ async fn emitter(signal: Signal<u32>, events: u32) -> usize {
 
 /// What was seen, at the end of all.
 async fn at_end(signal: &Signal<u32>, seen: &Seen) -> Vec<u32> {
-    assert!(signal.shutdown(NEVER).await.is_clean());
+    let left = signal.shutdown(NEVER).await;
+    assert!(left.is_clean(), "{left} of {}", signal.describe());
     let seen = seen.lock().unwrap().clone();
     assert_eq!(signal.stats().count(Outcome::Done), seen.len() as u64);
     seen

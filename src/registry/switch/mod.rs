@@ -166,11 +166,22 @@ impl Record {
         let Some(theirs) = before.known_switch() else {
             return;
         };
+        #[cfg(fanfare_plant = "held-moves-in-two-steps")]
         let handed_over = theirs.state.lock().hand_over();
-        theirs.changed.notify_waiters();
+        // Two locks, in this order: whoever delivers follows from there to here, and finds it all. Nobody else takes two.
         let mut state = self.switch().state.lock();
+        #[cfg(not(fanfare_plant = "held-moves-in-two-steps"))]
+        let handed_over = theirs.state.lock().hand_over();
         state.take_over(handed_over);
         self.set_switched(state.is_to_be_looked_at());
+    }
+
+    /// Does what follows from [`take_over_held`](Self::take_over_held).
+    pub(super) fn begin_in_place_of(&self, before: &Self) {
+        if let Some(theirs) = before.known_switch() {
+            theirs.changed.notify_waiters();
+            self.begin_what_is_due();
+        }
     }
 
     /// It is marked as removed: it is not called with what it holds.
