@@ -30,6 +30,11 @@ impl Coarse {
         Self(1 + u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1))
     }
 
+    /// The instant that this was. Never is the first instant there was.
+    pub(crate) fn to_instant(self) -> Instant {
+        origin() + Duration::from_millis(self.0.saturating_sub(1))
+    }
+
     /// In whole seconds, for where space is dear. Zero is never here too.
     pub(crate) fn to_seconds(self) -> u32 {
         self.0.checked_sub(1).map_or(0, |millis| {

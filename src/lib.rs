@@ -30,6 +30,7 @@
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | roll a listener out to a fraction | [`Rollout`], [`ListenBuilder::rollout`] |
+//! | switch listeners off and on | [`Subscription::disable`], [`Pause`], [`Signal::pause`], [`Changed`] |
 //! | look inside | [`Metadata`], [`Stats`], [`Description`] |
 //! | change settings while they are used | [`Subscription::change`], [`Signal::change`], [`layer::Change`], [`Bus::resize_pool`] |
 //! | stop | [`Bus::shutdown`], [`Shutdown`] |
@@ -71,8 +72,8 @@ pub use outcome::{
 pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
-    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Scoped, Shutdown, Signal,
-    SignalBuilder, Subscription, Undelivered, Unfinished, WeakSignal, WithDelivery,
+    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Pause, Scoped, Shutdown, Signal,
+    SignalBuilder, Subscription, SwitchError, Undelivered, Unfinished, WeakSignal, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.
@@ -96,6 +97,8 @@ mod book {
     mod rollout {}
     #[doc = include_str!("../book/src/follow-up-events.md")]
     mod follow_up_events {}
+    #[doc = include_str!("../book/src/switches.md")]
+    mod switches {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]

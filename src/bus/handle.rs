@@ -12,7 +12,7 @@ use crate::event::{Erased, Event};
 use crate::layer::{ChangeError, Layers};
 use crate::listener::{AnyEmission, Onward};
 use crate::registry::{Home, Metadata};
-use crate::signal::{Description, Inner, Shutdown, Signal, resize, shutdown};
+use crate::signal::{Description, Inner, Shutdown, Signal, Subscription, resize, shutdown};
 
 /// All signals of a service, found by event type. Cheap to clone; clones are the same bus.
 ///
@@ -252,6 +252,28 @@ impl Bus {
             .iter()
             .flat_map(|signal| signal.metadata())
             .collect()
+    }
+
+    /// The handles of the listeners with this key, one of each signal that has it, by signal name: to switch them off and on where their event types are not known.
+    /// [`Signal::subscription`] has that of one signal.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use fanfare::{Bus, Pause};
+    ///
+    /// let bus = Bus::new();
+    /// bus.listen::<u32>().key("audit").on(async |_| {})?;
+    /// bus.listen::<String>().key("audit").on(async |_| {})?;
+    /// for audit in bus.subscriptions("audit") {
+    ///     audit.pause(Pause::until_resumed().buffer(1_000))?;
+    /// }
+    /// assert!(bus.listeners().iter().all(|audit| audit.switched_off().is_some()));
+    /// # Ok(()) }
+    /// ```
+    pub fn subscriptions(&self, key: &str) -> Vec<Subscription> {
+        let signals = self.inner.signals.all();
+        let found = signals.iter().filter_map(|signal| signal.subscription(key));
+        found.collect()
     }
 
     /// Signal name and key of every listener that has a key. [`Signal::keys`] has those of one signal.

@@ -125,7 +125,7 @@ impl Keeper for Keep {
 
     fn pause(&self, time: Duration) {
         if let Some(listed) = self.listed() {
-            listed.record().pause(time);
+            listed.record().pause(Some(time), None);
         }
     }
 }

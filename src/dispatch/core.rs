@@ -183,6 +183,21 @@ impl Core {
             tracing::warn!(signal = %self.name, events, %reason, suppressed, "buffered events were dropped");
         }
     }
+
+    /// Events that a listener held and is not called with.
+    pub(super) fn warn_of_lost(&self, record: &Record, events: usize, cause: &Cause) {
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                key = record.key().map(Key::as_str),
+                location = %record.location,
+                events,
+                %cause,
+                suppressed,
+                "events that a listener held were dropped"
+            );
+        }
+    }
 }
 
 impl DeadEvents {

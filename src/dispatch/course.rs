@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::Pass;
 use super::active::Active;
 use super::emission::State;
+use super::hold::{Look, called_instead, why_skipped};
 use super::options::{Dispatch, OnError};
 use super::running::{Finished, Parked, Place, is_blocking};
-use super::start::{Start, called_instead, why_skipped};
+use super::start::Start;
 use super::tasks::{Shared, Tasks};
 use super::turn::Its;
 use super::watch::{Ended, Watch};
@@ -35,14 +36,14 @@ pub(super) struct More<'a, E: Event> {
     /// A place that no call has suspended in yet.
     spare: Option<Parked<E>>,
     /// The listener of `next`, whose filter has said yes, while it waits for a permit.
-    checked: Option<Arc<dyn Entry<E>>>,
+    pub(super) checked: Option<Arc<dyn Entry<E>>>,
     /// What the emission was made in, for its tasks.
     outer: Option<Arc<Link>>,
     /// Once there are tasks, they have it.
     sides: Sides,
     pub(super) watch: Watch<'a>,
     /// The emission has had its first permit.
-    admitted: bool,
+    pub(super) admitted: bool,
     /// The call in the emission's own place has been polled in this poll.
     pub(super) own_polled: bool,
     /// Each call of this poll is timed.
@@ -239,18 +240,17 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let checked = self.more().checked.take();
-        let (entry, removed) = listed.current_and_removed();
-        let refusal = if entry.record().is_plain() {
-            None
-        } else if removed || entry.record().is_spent() {
-            Some(Cause::Skipped(why_skipped(entry.record())))
-        } else if let Some(skip) = entry.record().off() {
-            Some(Cause::Skipped(skip))
-        } else if checked.is_some_and(|checked| Arc::ptr_eq(&checked, entry)) {
-            None
-        } else {
-            self.passes_over(entry)
+        let snapshot = self.snapshot();
+        let (list, of_held) = (snapshot.number, snapshot.of_held);
+        let more = self.more.get_or_insert_default();
+        let sides = more.active.running_tasks();
+        let look = Look {
+            checked: checked.as_ref(),
+            list,
+            sides: sides.map_or(&more.sides, Tasks::sides),
+            of_held,
         };
+        let (entry, refusal) = look.at(listed, &mut self.payload);
         if let Some(cause) = refusal {
             self.pass_over(listed, entry, cause);
             return Poll::Ready(());
@@ -277,15 +277,6 @@ impl<E: Event> State<'_, E> {
         Poll::Ready(())
     }
 
-    /// See [`Entry::passes_over`].
-    fn passes_over(&mut self, entry: &Arc<dyn Entry<E>>) -> Option<Cause> {
-        let list = self.snapshot().number;
-        let more = self.more.get_or_insert_default();
-        let tasks = more.active.running_tasks();
-        let sides = tasks.map_or(&more.sides, Tasks::sides);
-        entry.passes_over(&self.payload, list, sides)
-    }
-
     fn start_here(
         &mut self,
         own: Pin<&mut Place<E>>,
@@ -294,8 +285,9 @@ impl<E: Event> State<'_, E> {
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) {
-        let last = self.next == self.snapshot().entries.len();
-        let number = self.snapshot().number;
+        let snapshot = self.snapshot();
+        let last = self.next == snapshot.entries.len();
+        let (number, of_held) = (snapshot.number, snapshot.of_held);
         let core = self.core;
         let more = self.more.get_or_insert_default();
         let start = Start {
@@ -304,6 +296,7 @@ impl<E: Event> State<'_, E> {
             entry,
             payload: &mut self.payload,
             last,
+            of_held,
             permit: &mut more.permit,
             turn: more.turn.share(),
             timed_from: None,
@@ -336,8 +329,9 @@ impl<E: Event> State<'_, E> {
     fn spawn(&mut self, index: usize, entry: &Arc<dyn Entry<E>>, base: &Frame<'_>) {
         let core = self.core;
         let owned = entry.kind().owns();
-        let left = self.snapshot().entries.len() - self.next;
-        let list = self.snapshot().number;
+        let snapshot = self.snapshot();
+        let left = snapshot.entries.len() - self.next;
+        let (list, of_held) = (snapshot.number, snapshot.of_held);
         let payload = match catch(|| self.payload.split(owned, left == 0)) {
             Ok(payload) => payload,
             Err(message) => return self.fail(index, entry, Cause::Panicked(message)),
@@ -356,6 +350,7 @@ impl<E: Event> State<'_, E> {
                 turn_of: base.turn,
                 list,
                 sides: std::mem::take(sides),
+                of_held,
             };
             Some(Tasks::new(handle, shared, left + 1))
         });

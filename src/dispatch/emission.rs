@@ -108,7 +108,7 @@ impl<'a, E: Event> Emission<'a, E> {
         event: E,
     ) -> Self {
         let list = registry.map_or(List::Nobody, |registry| List::Number(registry.number()));
-        Self::to(core, registry, list, event)
+        Self::to(core, registry, list, Payload::new(event))
     }
 
     #[inline(always)]
@@ -116,13 +116,13 @@ impl<'a, E: Event> Emission<'a, E> {
         core: &'a Arc<Core>,
         registry: Option<&'a Arc<Registry<E>>>,
         list: List<E>,
-        event: E,
+        payload: Payload<E>,
     ) -> Self {
         let state = State {
             core,
             registry,
             list,
-            payload: Payload::new(event),
+            payload,
             next: 0,
             phase: Phase::New,
             stopped: false,
@@ -146,10 +146,14 @@ impl<'a, E: Event> Emission<'a, E> {
 
     /// One whose turn it is, and that has its first permit.
     pub(crate) fn in_turn(mut self, turn: Turn<Queued<E>>, permit: Permit) -> Self {
-        let more = self.state.more();
+        let more = self.more();
         more.turn = Its::waiting(turn);
         more.admit(permit);
         self
+    }
+
+    pub(super) fn more(&mut self) -> &mut More<'a, E> {
+        self.state.more()
     }
 
     pub(crate) fn set_deadline(&mut self, given: Duration) {
@@ -235,7 +239,8 @@ impl<'a, E: Event> State<'a, E> {
     fn share(&mut self) {
         self.payload.share_from_now_on();
         let list = self.list.snapshot().expect("looked at by the caller");
-        if list.deliveries == Deliveries::None {
+        // What was held has with it what its emission was given.
+        if list.deliveries == Deliveries::None || list.of_held {
             return;
         }
         let stamped = list.deliveries == Deliveries::Timed || self.core.options.timestamps;

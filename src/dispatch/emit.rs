@@ -15,6 +15,7 @@ use super::{Core, Emission, Pass};
 use crate::buffer::Queued;
 use crate::event::{Delivery, Event, Headers};
 use crate::keyed::Turn;
+use crate::listener::Payload;
 use crate::outcome::Report;
 use crate::pool::Permit;
 use crate::registry::{Registry, Snapshot};
@@ -183,7 +184,7 @@ impl<E: Event> Detached<E> {
 
     fn emission(&self, (snapshot, event, pass): (Arc<Snapshot<E>>, E, Pass)) -> Emission<'_, E> {
         let list = List::Kept(snapshot);
-        Emission::to(&self.core, Some(&self.registry), list, event).in_task(pass)
+        Emission::to(&self.core, Some(&self.registry), list, Payload::new(event)).in_task(pass)
     }
 }
 

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 
+use super::hold::{Look, called_instead};
 use super::options::Timing;
 use super::running::{Finished, Occupancy, Running, Whose, end_panicked, frame, poll_slot};
 use super::{Core, blocking};
@@ -13,7 +14,7 @@ use crate::event::{Event, Held};
 use crate::listener::{Blocked, Call, Payload, Slot, Step};
 use crate::outcome::{Cause, Skip, catch};
 use crate::pool::Permit;
-use crate::registry::{Entry, Record, Sides};
+use crate::registry::{Entry, Sides};
 
 /// How far a call came in its first poll.
 pub(super) enum Started<E> {
@@ -29,6 +30,8 @@ pub(super) struct Start<'a, E: Event> {
     pub(super) payload: &'a mut Payload<E>,
     /// Whether no listener after this one needs the event.
     pub(super) last: bool,
+    /// The listener has held the event: its switch has been looked at.
+    pub(super) of_held: bool,
     /// The permit for the call. Put back if the call finishes at once.
     pub(super) permit: &'a mut Option<Permit>,
     /// A share of the emission's turn, for a thread that nobody can stop.
@@ -47,19 +50,19 @@ impl<E: Event> Start<'_, E> {
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) -> Started<E> {
-        let (entry, removed) = self.entry.current_and_removed();
+        let look = Look {
+            checked: Some(self.entry),
+            list: self.list,
+            sides: self.sides,
+            of_held: self.of_held,
+        };
+        let (entry, refusal) = look.at(self.entry, self.payload);
         if !Arc::ptr_eq(entry, self.entry) {
             // It took the place of the one that was looked at, a moment ago.
             called_instead(self.entry, entry);
-            if let Some(cause) = entry.passes_over(self.payload, self.list, self.sides) {
-                return self.refuse(entry, cause);
-            }
         }
-        if removed {
-            return self.refuse(entry, Cause::Skipped(why_skipped(entry.record())));
-        }
-        if let Some(skip) = entry.record().off() {
-            return self.refuse(entry, Cause::Skipped(skip));
+        if let Some(cause) = refusal {
+            return self.refuse(entry, cause);
         }
         if let Some(listener) = entry.blocked() {
             return self.run_blocking(entry, listener, slot, base, cx);
@@ -164,20 +167,5 @@ impl<E: Event> Start<'_, E> {
 
     fn refuse(&self, entry: &Arc<dyn Entry<E>>, cause: Cause) -> Started<E> {
         Started::Finished(Finished::not_called(self.index, entry, cause))
-    }
-}
-
-/// An emission that was to call `before` calls `after`, which has taken its place.
-pub(super) fn called_instead<E>(before: &Arc<dyn Entry<E>>, after: &Arc<dyn Entry<E>>) {
-    before.record().not_called();
-    after.record().called_instead();
-}
-
-/// Why a listener that may not be called is passed over.
-pub(super) fn why_skipped(record: &Record) -> Skip {
-    if record.is_spent() {
-        Skip::Spent
-    } else {
-        Skip::Removed
     }
 }

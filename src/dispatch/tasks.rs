@@ -49,6 +49,8 @@ pub(super) struct Shared<E> {
     /// The number of the emission's list.
     pub(super) list: u64,
     pub(super) sides: Sides,
+    /// The event was held for its listener, which is called with it now.
+    pub(super) of_held: bool,
 }
 
 pin_project! {
@@ -110,6 +112,7 @@ impl<E: Event> Future for Errand<E> {
                 entry: this.entry,
                 payload: this.payload,
                 last: true,
+                of_held: this.shared.of_held,
                 permit: this.permit,
                 turn: this.shared.turn.as_ref(),
                 timed_from: Some(clock::now()),

@@ -69,6 +69,17 @@ impl Envelope {
         Some((turning.key, turning.share()?))
     }
 
+    /// The same, for a call that is made when the emission is over, with its deadline and its turn.
+    pub(crate) fn for_later(self: Arc<Self>) -> Arc<Self> {
+        if self.deadline.is_none() && self.turn.is_none() {
+            return self;
+        }
+        let mut envelope = Arc::unwrap_or_clone(self);
+        envelope.deadline = None;
+        envelope.turn = None;
+        Arc::new(envelope)
+    }
+
     /// That the event was emitted because of another.
     pub(crate) fn caused_by(&mut self, cause: &Self) {
         let id: Arc<str> = cause.id.to_string().into();

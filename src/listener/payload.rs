@@ -19,6 +19,20 @@ impl<E: Clone> Payload<E> {
         Self::Owned(event)
     }
 
+    /// An event that was kept for later, with what travels beside it.
+    pub(crate) fn kept(event: Arc<E>, envelope: Option<Arc<Envelope>>) -> Self {
+        Self::Shared(event, envelope)
+    }
+
+    /// The event and what travels beside it, to keep for later. Runs no user code.
+    pub(crate) fn keep(&mut self) -> (Arc<E>, Option<Arc<Envelope>>) {
+        self.share_from_now_on();
+        match self {
+            Self::Shared(event, envelope) => (Arc::clone(event), envelope.clone()),
+            Self::Owned(_) | Self::Gone => gone(),
+        }
+    }
+
     /// Some listener shares the event.
     pub(crate) fn share_from_now_on(&mut self) {
         if matches!(self, Self::Owned(_)) {

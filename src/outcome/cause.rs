@@ -26,7 +26,7 @@ pub enum Outcome {
     Rejected,
     /// It was cancelled, before its turn or while it ran.
     Cancelled,
-    /// It was handed to a background retry.
+    /// It was handed to the background: to a retry, or to the buffer of a paused listener.
     Deferred,
     /// It was passed over on purpose: filtered, removed, spent, stopped, disabled, paused, a duplicate, or outside its fraction of a rollout.
     Skipped,
@@ -89,7 +89,7 @@ pub enum Cause {
     Rejected(Rejection),
     /// Who cancelled it.
     Cancelled(Cancellation),
-    /// It goes on in the background.
+    /// It goes on in the background, or is called from there later.
     Deferred,
     /// Why it was passed over.
     Skipped(Skip),
@@ -211,6 +211,11 @@ pub enum Rejection {
         /// How long until the breaker lets a probe through; `None` if it is held open by hand, or probes are under way.
         retry_after: Option<Duration>,
     },
+    /// It is paused, or is called with what came while it was, and holds as many events as it may.
+    HoldFull {
+        /// The limit, as [`Pause::buffer`](crate::Pause::buffer) sets it.
+        limit: usize,
+    },
     /// A layer sheds load: tower's `LoadShed`.
     Overloaded,
     /// It would wait for the turn of a key that the listener has which emits it: for itself. `enqueue` does not wait for the turn.
@@ -245,6 +250,9 @@ impl fmt::Display for Rejection {
                 write!(f, "the circuit breaker is open for another {after:?}")
             }
             Self::CircuitOpen { retry_after: None } => f.write_str("the circuit breaker is open"),
+            Self::HoldFull { limit } => {
+                write!(f, "{limit} events are held for it, which is all that its pause holds")
+            }
             Self::Overloaded => f.write_str("a layer sheds load"),
             Self::WouldDeadlock => f.write_str("a listener waits for an event of its own key, which waits for its turn: `enqueue` it instead"),
             Self::NoRuntime => f.write_str("no tokio runtime here: emit inside one, or give the builder a handle with `runtime`"),
@@ -294,7 +302,7 @@ pub enum Skip {
     Stopped,
     /// It is switched off: an error or a policy said `Decision::Disable`, or `Subscription::disable` was called.
     Disabled,
-    /// It is switched off for a time: `Decision::Pause`, or `Subscription::pause`.
+    /// It is switched off for a time, and holds nothing meanwhile: `Decision::Pause`, or `Subscription::pause`.
     Paused,
     /// Its dedup layer has seen an event of this key.
     Duplicate,

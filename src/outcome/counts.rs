@@ -11,6 +11,10 @@ impl Counts {
         self.0[outcome as usize] += 1;
     }
 
+    pub(crate) fn add_many(&mut self, outcome: Outcome, times: usize) {
+        self.0[outcome as usize] += u32::try_from(times).unwrap_or(u32::MAX);
+    }
+
     pub(crate) fn of(&self, outcome: Outcome) -> usize {
         self.0[outcome as usize] as usize
     }

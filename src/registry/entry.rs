@@ -33,6 +33,9 @@ pub(crate) trait Entry<E>: Listed {
     fn wants_time(&self) -> bool;
 
     fn special(&self) -> Option<&Special<E>>;
+
+    /// The same, whatever its event type.
+    fn listed(self: Arc<Self>) -> Arc<dyn Listed>;
 }
 
 /// A listener, whatever its event type.
@@ -105,7 +108,7 @@ pub(crate) fn entry<E: Event>(
     (entry, listed)
 }
 
-impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
+impl<E: Event, C: Callee<E> + 'static> Entry<E> for Registered<E, C> {
     fn call_plain(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: &mut Context<'_>) -> Step {
         if self.record.is_plain() {
             return self.callee.call(call, slot, Some(cx));
@@ -140,6 +143,10 @@ impl<E: Event, C: Callee<E>> Entry<E> for Registered<E, C> {
     fn special(&self) -> Option<&Special<E>> {
         self.special.as_deref()
     }
+
+    fn listed(self: Arc<Self>) -> Arc<dyn Listed> {
+        self
+    }
 }
 
 impl<E, C> Registered<E, C> {
@@ -148,7 +155,7 @@ impl<E, C> Registered<E, C> {
     }
 }
 
-impl<E: Event, C: Callee<E>> Registered<E, C> {
+impl<E: Event, C: Callee<E> + 'static> Registered<E, C> {
     /// Apart, so that what stands before the call of most listeners stays small.
     #[inline(never)]
     fn call_if_its_filter_says_so(
@@ -195,7 +202,8 @@ impl<E> dyn Entry<E> {
         let _ = special.successor.set(Arc::clone(successor));
     }
 
-    fn successor(&self) -> Option<&Arc<Self>> {
+    /// The listener that has taken its place.
+    pub(crate) fn successor(&self) -> Option<&Arc<Self>> {
         self.special()?.successor.get()
     }
 

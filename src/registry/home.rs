@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Before;
 use super::changed::{Changed, Setting};
 use super::record::Record;
+use super::switch::Deliverer;
 use crate::key::Identity;
-use crate::outcome::catch;
+use crate::outcome::{Cause, catch};
 use crate::sync::shard::Sum;
 use crate::sync::{AtomicU64, AtomicUsize, Notify, Ordering, unique_id};
 
@@ -39,6 +40,7 @@ pub(crate) struct Home {
     pub(super) lists: AtomicUsize,
     host: OnceLock<Weak<dyn Host>>,
     observers: OnceLock<Vec<OnChange>>,
+    deliverer: OnceLock<Box<dyn Deliverer>>,
 }
 
 impl Home {
@@ -51,12 +53,32 @@ impl Home {
             lists: AtomicUsize::new(0),
             host: OnceLock::new(),
             observers: OnceLock::new(),
+            deliverer: OnceLock::new(),
         }
     }
 
     /// Who sees what is changed at run time.
     pub(crate) fn set_observers(&self, observers: Vec<OnChange>) {
         let _ = self.observers.set(observers);
+    }
+
+    /// Who delivers what its listeners hold.
+    pub(crate) fn set_deliverer(&self, deliverer: Box<dyn Deliverer>) {
+        let _ = self.deliverer.set(deliverer);
+    }
+
+    /// See [`Deliverer::begin`].
+    pub(super) fn begin(&self, record: &Record) {
+        if let Some(deliverer) = self.deliverer.get() {
+            deliverer.begin(record);
+        }
+    }
+
+    /// See [`Deliverer::lost`].
+    pub(super) fn lost(&self, record: &Record, events: usize, cause: &Cause) {
+        if let Some(deliverer) = self.deliverer.get() {
+            deliverer.lost(record, events, cause);
+        }
     }
 
     /// Tells that something was changed: of a listener, or of the signal as a whole. Called when no lock is held; what has not changed is not told.

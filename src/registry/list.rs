@@ -111,6 +111,14 @@ impl<E: Event> Registry<E> {
         list
     }
 
+    /// A list of one listener, for emissions of what it has held.
+    pub(crate) fn list_of_held(&self, entry: &Arc<dyn Entry<E>>) -> Arc<Snapshot<E>> {
+        let home = Arc::clone(&self.home);
+        let list = Arc::new(Snapshot::of_held(self.number(), home, Arc::clone(entry)));
+        self.past.lock().lists.push(Arc::downgrade(&list));
+        list
+    }
+
     pub(crate) fn home(&self) -> &Arc<Home> {
         &self.home
     }
@@ -140,6 +148,9 @@ impl<E: Event> Registry<E> {
             for insert in inserts {
                 insert.entry.record().set_added(number);
             }
+            for (before, after) in &replaced {
+                after.record().expect_held(before.record());
+            }
             self.publish(
                 number,
                 entries,
@@ -158,11 +169,15 @@ impl<E: Event> Registry<E> {
                 // In this order: whoever sees the removal finds the successor.
                 before.set_successor(after);
                 before.record().mark_removed();
+                after.record().take_over_held(before.record());
             }
             (old, len, replaced)
         };
         if !replaced.is_empty() {
             self.home.quiet.notify_waiters();
+        }
+        for (before, after) in &replaced {
+            after.record().begin_in_place_of(before.record());
         }
         Ok(len)
     }
@@ -196,12 +211,15 @@ impl<E: Event> Registry<E> {
             old
         };
         self.home.quiet.notify_waiters();
+        for entry in &old.entries {
+            entry.record().lose_held();
+        }
         old.entries.len()
     }
 
     fn take_out(&self, matches: impl Fn(&Record) -> bool) -> bool {
         // The old version outlives the lock, and with it the listener: see `insert`.
-        let _old = {
+        let (_old, taken) = {
             let _changing = self.changing.lock();
             let old = self.snapshot();
             let Some(place) = old.entries.iter().position(|entry| matches(entry.record())) else {
@@ -220,9 +238,10 @@ impl<E: Event> Registry<E> {
             let number = self.next_number();
             self.publish(number, entries, keys);
             self.bury(entry.record(), number);
-            old
+            (old, entry)
         };
         self.home.quiet.notify_waiters();
+        taken.record().lose_held();
         true
     }
 

@@ -31,6 +31,9 @@ pub struct Metadata {
     pub(crate) layers: Option<Arc<[String]>>,
     pub(crate) rollout: Option<String>,
     pub(crate) off: Option<Skip>,
+    pub(crate) held: usize,
+    /// What its switch says, unless it is called as always.
+    pub(crate) switched: Option<String>,
     pub(crate) priority: i32,
     pub(crate) stage: u32,
     pub(crate) added: SystemTime,
@@ -122,6 +125,11 @@ impl Metadata {
     /// Why it is not called now, if it is switched off: [`Skip::Disabled`] or [`Skip::Paused`]. See [`Subscription::disable`](crate::Subscription::disable).
     pub fn switched_off(&self) -> Option<Skip> {
         self.off
+    }
+
+    /// How many events it holds: those that came while it was paused, and those that came behind them. See [`Pause::buffer`](crate::Pause::buffer).
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// Its priority; higher starts first. See [`Metadata`](crate::Metadata).

@@ -19,6 +19,7 @@ mod metadata;
 mod record;
 mod rollout;
 mod snapshot;
+mod switch;
 mod version;
 
 pub use changed::{Changed, Setting};
@@ -31,4 +32,5 @@ pub(crate) use record::{Budget, Nth, Record, Wishes};
 pub use rollout::Rollout;
 pub(crate) use rollout::{Gate, Sides};
 pub(crate) use snapshot::{Deliveries, Snapshot};
+pub(crate) use switch::{Deliverer, Due, HeldEvent, Kept, Next, Way};
 pub(crate) use version::{Before, Held};

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use once_cell::race::OnceBox;
 
-use super::{Home, Metadata, Setting};
-use crate::clock::{self, Coarse};
+use super::switch::Switch;
+use super::{Home, Metadata};
+use crate::clock::Coarse;
 use crate::key::{Identity, Key};
 use crate::listener::{Kind, Storage};
-use crate::outcome::{Cause, Skip};
+use crate::outcome::Cause;
 use crate::sync::shard::Sum;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
@@ -68,14 +69,9 @@ struct More {
     last_error: Mutex<Option<Cause>>,
     /// How many samples in a row were long, of first polls and of later ones: no more than it takes to say so, and then for good.
     long_polls: [AtomicU32; 2],
-    /// If it is switched off: until when, in coarse milliseconds, or `FOR_GOOD`.
-    off_until: AtomicU64,
-    /// Held while `OFF` and `off_until` change together.
-    switch: Mutex<()>,
+    /// Made when it is first switched off.
+    switch: OnceBox<Switch>,
 }
-
-/// Until somebody switches it on.
-const FOR_GOOD: u64 = u64::MAX;
 
 /// It has been removed.
 const REMOVED: u32 = 1 << 31;
@@ -83,7 +79,7 @@ const REMOVED: u32 = 1 << 31;
 const CHECKED: u32 = 1 << 30;
 /// It has a filter.
 const FILTERED: u32 = 1 << 29;
-/// It is switched off, for a time or until it is switched on.
+/// Its switch is to be looked at: it is switched off, for a time or until it is switched on, or has events to be called with first.
 const OFF: u32 = 1 << 28;
 const RUNNING: u32 = OFF - 1;
 
@@ -209,81 +205,28 @@ impl Record {
         self.state.load(Ordering::Acquire) & REMOVED != 0
     }
 
-    /// Calls it no more until it is enabled.
-    pub(crate) fn disable(&self) {
-        self.switch_off(FOR_GOOD);
+    /// Whether its switch is to be looked at before a call.
+    #[inline]
+    pub(super) fn is_switched(&self) -> bool {
+        self.state.load(Ordering::Acquire) & OFF != 0
     }
 
-    /// Calls it no more for so long, unless it is off for longer already.
-    pub(crate) fn pause(&self, time: Duration) {
-        let until = clock::now().checked_add(time);
-        self.switch_off(until.map_or(FOR_GOOD, |until| Coarse::at(until).0));
-    }
-
-    fn switch_off(&self, until: u64) {
-        let more = self.more();
-        let before = self.calls_in_words();
-        {
-            let _switch = more.switch.lock();
-            more.off_until.fetch_max(until, Ordering::AcqRel);
+    /// Says whether its switch is to be looked at. Called under the lock of the switch.
+    pub(super) fn set_switched(&self, switched: bool) {
+        if switched {
             self.state.fetch_or(OFF, Ordering::AcqRel);
-        }
-        self.tell_of_calls(before);
-    }
-
-    /// Whether it is called, in words.
-    fn calls_in_words(&self) -> String {
-        self.off()
-            .map_or_else(|| "enabled".to_owned(), |off| off.to_string())
-    }
-
-    fn tell_of_calls(&self, before: String) {
-        let after = self.calls_in_words();
-        self.home
-            .changed(Some(self.identity()), Setting::Calls, before, after);
-    }
-
-    /// Calls it again. True if it was off.
-    pub(crate) fn enable(&self) -> bool {
-        if self.off().is_none() {
-            return false;
-        }
-        let more = self.more();
-        let before = self.calls_in_words();
-        {
-            let _switch = more.switch.lock();
-            more.off_until.store(0, Ordering::Release);
+        } else {
             self.state.fetch_and(!OFF, Ordering::AcqRel);
         }
-        self.tell_of_calls(before);
-        true
     }
 
-    /// Why it is not to be called now, if it is switched off. A pause that is over ends here.
-    #[inline]
-    pub(crate) fn off(&self) -> Option<Skip> {
-        if self.state.load(Ordering::Acquire) & OFF == 0 {
-            return None;
-        }
-        self.still_off()
+    /// Its switch, if it has ever been switched off.
+    pub(super) fn known_switch(&self) -> Option<&Switch> {
+        self.more.get()?.switch.get()
     }
 
-    #[cold]
-    fn still_off(&self) -> Option<Skip> {
-        let more = self.more();
-        match more.off_until.load(Ordering::Acquire) {
-            FOR_GOOD => Some(Skip::Disabled),
-            paused if Coarse::at(clock::now()).0 < paused => Some(Skip::Paused),
-            // Whoever switches it off again meanwhile is not overruled.
-            over => {
-                let _switch = more.switch.lock();
-                if more.off_until.load(Ordering::Acquire) == over {
-                    more.off_until.store(0, Ordering::Release);
-                    self.state.fetch_and(!OFF, Ordering::AcqRel);
-                }
-                None
-            }
-        }
+    pub(super) fn switch(&self) -> &Switch {
+        self.more().switch.get_or_init(Box::default)
     }
 
     /// Says that it is removed. Whoever does so wakes `quiet` after, when no lock is held.
@@ -407,6 +350,8 @@ impl Record {
             layers,
             rollout: None,
             off: self.off(),
+            held: self.held(),
+            switched: self.switched_in_words(),
             priority: self.priority(),
             stage: self.stage(),
             added: SystemTime::UNIX_EPOCH
@@ -447,8 +392,7 @@ impl More {
             panics: AtomicU64::new(0),
             last_error: Mutex::default(),
             long_polls: Default::default(),
-            off_until: AtomicU64::new(0),
-            switch: Mutex::default(),
+            switch: OnceBox::new(),
         }
     }
 }

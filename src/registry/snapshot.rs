@@ -26,6 +26,8 @@ pub(crate) struct Snapshot<E> {
     pub(crate) shards: Shards,
     /// How much of that the listeners have been told.
     settled: Mutex<Sum>,
+    /// It has one listener, which is called with what it has held: the emissions of that have been counted.
+    pub(crate) of_held: bool,
     /// The last sampled first poll of an emission was long: the next one looks at each listener.
     pub(crate) suspect: AtomicBool,
     /// Some sampled later poll of an emission was.
@@ -70,9 +72,20 @@ impl<E> Snapshot<E> {
             home,
             shards: Shards::new(),
             settled: Mutex::default(),
+            of_held: false,
             suspect: AtomicBool::new(false),
             later_suspect: AtomicBool::new(false),
         }
+    }
+
+    /// A list of one listener, for the events that it has held.
+    pub(super) fn of_held(number: u64, home: Arc<Home>, entry: Arc<dyn Entry<E>>) -> Self
+    where
+        E: Event,
+    {
+        let mut list = Self::new(number, home, vec![entry], Arc::default());
+        list.of_held = true;
+        list
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<dyn Entry<E>>> {
@@ -95,7 +108,9 @@ impl<E> Snapshot<E> {
             return;
         }
         *settled = sum;
-        self.home.totals.add(new, self.entries.len());
+        let begun = if self.of_held { 0 } else { new.begun };
+        let counted = Sum { begun, ..new };
+        self.home.totals.add(counted, self.entries.len());
         for entry in &self.entries {
             entry.record().settle(new);
         }

@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::{Description, Inner};
+use super::{Description, Inner, Subscription};
 use crate::buffer::DropReason;
 use crate::context::count_within;
 use crate::dispatch::Core;
 use crate::event::{Erased, Event};
 use crate::listener::AnyEmission;
+use crate::outcome::{Cancellation, Cause};
 use crate::registry::{Host as _, Metadata};
 
 /// What a bus can do with a signal of any event type.
@@ -24,12 +25,16 @@ pub(crate) trait AnySignal: Send + Sync {
     fn clear(&self) -> usize;
     /// Refuses new events.
     fn close(&self);
-    /// Sees to it that buffered events are delivered.
+    /// Sees to it that buffered events are delivered, and those that listeners hold and are to be called with.
     fn deliver_pending(self: Arc<Self>);
     /// Whether nothing is buffered and no emission is under way, but for those that the caller is a listener of.
     fn is_drained(&self) -> bool;
     /// Drops what is buffered, and says how much.
     fn drop_pending(&self) -> usize;
+    /// Drops what listeners hold, and says how much.
+    fn drop_held(&self) -> usize;
+    /// The handle of the listener with this key.
+    fn subscription(&self, key: &str) -> Option<Subscription>;
 }
 
 impl<E: Event> AnySignal for Inner<E> {
@@ -80,6 +85,9 @@ impl<E: Event> AnySignal for Inner<E> {
 
     fn deliver_pending(self: Arc<Self>) {
         Self::deliver_pending(&self);
+        for entry in &self.registry.snapshot().entries {
+            entry.record().begin_what_is_due();
+        }
     }
 
     fn is_drained(&self) -> bool {
@@ -90,5 +98,20 @@ impl<E: Event> AnySignal for Inner<E> {
 
     fn drop_pending(&self) -> usize {
         Self::drop_pending(self, DropReason::Shutdown)
+    }
+
+    fn drop_held(&self) -> usize {
+        let shut_down = Cause::Cancelled(Cancellation::Shutdown);
+        let snapshot = self.registry.snapshot();
+        let entries = snapshot.entries.iter();
+        entries
+            .map(|entry| entry.record().drop_held(&shut_down))
+            .sum()
+    }
+
+    fn subscription(&self, key: &str) -> Option<Subscription> {
+        let snapshot = self.registry.snapshot();
+        let entry = Arc::clone(snapshot.get(key)?);
+        Some(Subscription::new(entry.listed()))
     }
 }

@@ -84,6 +84,9 @@ impl Description {
         }
         for listener in inner.metadata() {
             let who = &listener.identity;
+            if let Some(switched) = &listener.switched {
+                lines.push(("switched", format!("{who}: {switched}")));
+            }
             if let Some(rollout) = listener.rollout() {
                 lines.push(("rollout", format!("of {who}: {rollout}")));
             }

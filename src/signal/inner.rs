@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued};
-use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Options, Order, Pass};
+use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Holding, Options, Order, Pass};
 use crate::event::Event;
 use crate::keyed::{EventKey, Host};
 use crate::layer::Layers;
@@ -61,6 +61,9 @@ impl<E: Event> Inner<E> {
         let home = Mutex::new(options.runtime.clone());
         let mut core = Core::new(registry.home(), std::any::type_name::<E>(), options);
         core.keyed = keyed.clone().map(|keyed| keyed as Arc<dyn AnyKeyed>);
+        let core = Arc::new(core);
+        let holding = Holding::new(&core, &registry);
+        registry.home().set_deliverer(Box::new(holding));
         let inner = Arc::new(Self {
             buffer,
             on_dropped,
@@ -69,7 +72,7 @@ impl<E: Event> Inner<E> {
             home,
             warned_of_leak: AtomicBool::new(false),
             onward: OnceLock::new(),
-            core: Arc::new(core),
+            core,
             registry,
         });
         if let Some(keyed) = keyed {

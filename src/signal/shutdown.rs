@@ -19,7 +19,8 @@ impl<E: Event> Signal<E> {
     ///
     /// From the call on, `emit` calls nobody and its report says [`is_closed`](crate::Report::is_closed); `enqueue` and its siblings give the event
     /// back. At the limit, events that are still buffered are dropped, and emissions cancelled: their listeners are reported as
-    /// [`Cancelled`](crate::Outcome::Cancelled), never as failed. A blocking listener's thread cannot be cancelled and may run on.
+    /// [`Cancelled`](crate::Outcome::Cancelled), never as failed. It does not wait for a [pause](crate::Pause): what a paused listener holds is dropped when all else is
+    /// done, and counted as cancelled. A blocking listener's thread cannot be cancelled and may run on.
     ///
     /// Calling it twice is harmless; so is calling it from a listener, which does not wait for itself. Needs tokio's timer.
     ///
@@ -57,10 +58,13 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
         Arc::clone(signal).deliver_pending();
     }
     without_permit(async {
-        if timeout(limit, drained(&signals)).await.is_ok() {
-            return Shutdown::default();
-        }
         let mut left = Shutdown::default();
+        if timeout(limit, drained_and_let_go(&signals, &mut left))
+            .await
+            .is_ok()
+        {
+            return left;
+        }
         for signal in &signals {
             left.add(signal);
         }
@@ -69,9 +73,23 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
         }
         // What is cancelled ends when its task is polled; a blocking thread may not.
         let _ = timeout(GRACE, drained(&signals)).await;
+        // An emission may have come to a paused listener before it was cancelled.
+        left.add_held(&signals);
         left
     })
     .await
+}
+
+/// Waits until all is done but what paused listeners hold, which nobody waits for, and drops that.
+async fn drained_and_let_go(signals: &[Arc<dyn AnySignal>], left: &mut Shutdown) {
+    loop {
+        drained(signals).await;
+        left.add_held(signals);
+        // One may have been resumed between the two, and have taken an event up.
+        if signals.iter().all(|signal| signal.is_drained()) {
+            return;
+        }
+    }
 }
 
 async fn drained(signals: &[Arc<dyn AnySignal>]) {
@@ -112,14 +130,29 @@ impl Shutdown {
         let running = listeners.filter(|listener| listener.running > 0);
         let known = self.unfinished.len();
         self.unfinished.extend(running.map(Unfinished));
-        let events = signal.drop_pending();
+        let events = signal.drop_pending() + signal.drop_held();
         if events > 0 {
-            self.undelivered.push(Undelivered {
-                signal: name(),
-                events,
-            });
+            self.add_undelivered(name(), events);
         } else if self.unfinished.len() == known && !signal.is_drained() {
             self.waiting.push(name());
+        }
+    }
+
+    /// Drops what listeners hold.
+    fn add_held(&mut self, signals: &[Arc<dyn AnySignal>]) {
+        for signal in signals {
+            let events = signal.drop_held();
+            if events > 0 {
+                self.add_undelivered(Arc::clone(&signal.core().name), events);
+            }
+        }
+    }
+
+    fn add_undelivered(&mut self, signal: Arc<str>, events: usize) {
+        let mut known = self.undelivered.iter_mut();
+        match known.find(|known| Arc::ptr_eq(&known.signal, &signal)) {
+            Some(known) => known.events += events,
+            None => self.undelivered.push(Undelivered { signal, events }),
         }
     }
 
@@ -133,7 +166,8 @@ impl Shutdown {
         &self.unfinished
     }
 
-    /// The events that were in a buffer at the limit. They have been dropped; `on_dropped` has seen each. See [`Signal::shutdown`](crate::Signal::shutdown).
+    /// The events that were in a buffer at the limit, or that a paused listener held. They have been dropped; `on_dropped` has seen each of the buffer, and the failure
+    /// callbacks each that was held. See [`Signal::shutdown`](crate::Signal::shutdown).
     pub fn undelivered(&self) -> &[Undelivered] {
         &self.undelivered
     }

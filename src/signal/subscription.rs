@@ -3,9 +3,10 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::Pause;
 use crate::context::{count_within, is_within, without_permit};
+use crate::error::OptionError;
 use crate::key::Key;
 use crate::registry::{Listed, Metadata};
 use crate::sync::yield_now;
@@ -89,7 +90,8 @@ impl Subscription {
         without_permit(wait).await;
     }
 
-    /// Calls the listener no more, until [`enable`](Self::enable): its emissions report it as skipped. Calls that run go on.
+    /// Calls the listener no more, until [`enable`](Self::enable): its emissions report it as skipped. Calls that run go on, and what it [holds](Pause) stays held. True if
+    /// that changed anything.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -101,16 +103,30 @@ impl Subscription {
     /// assert_eq!(signal.emit(2).await.delivered(), 1);
     /// # }
     /// ```
-    pub fn disable(&self) {
-        self.listed.record().disable();
+    pub fn disable(&self) -> bool {
+        self.listed.record().disable()
     }
 
-    /// Calls the listener no more for so long, unless it is off for longer already. As [`disable`](Self::disable).
-    pub fn pause(&self, time: Duration) {
-        self.listed.record().pause(time);
+    /// Calls the listener no more for a time, or until it is [resumed](Self::resume). What comes meanwhile is skipped, or held up to a bound: see [`Pause`]. Calls that run go
+    /// on; while held events are delivered, one that has been taken up is called. True if that changed anything.
+    ///
+    /// Of two pauses the longer counts, and one that holds goes on holding, with the later bound. A listener that is disabled stays disabled.
+    ///
+    /// # Errors
+    ///
+    /// A buffer below 1 or above 16,777,216 is refused by name.
+    pub fn pause(&self, pause: impl Into<Pause>) -> Result<bool, OptionError> {
+        let pause = pause.into();
+        pause.check()?;
+        Ok(self.listed.record().pause(pause.time, pause.buffer))
     }
 
-    /// Calls the listener again. True if it was disabled or paused.
+    /// Ends a pause: the listener is called again, first with what it [holds](Pause). True if there was one; a listener that is disabled stays so.
+    pub fn resume(&self) -> bool {
+        self.listed.record().resume()
+    }
+
+    /// Calls the listener again, first with what it [holds](Pause). True if it was disabled or paused.
     pub fn enable(&self) -> bool {
         self.listed.record().enable()
     }

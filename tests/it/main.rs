@@ -25,5 +25,6 @@ mod rollout;
 mod runtimes;
 mod shutdown;
 mod support;
+mod switch;
 mod traps;
 mod voice;

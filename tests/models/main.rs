@@ -24,3 +24,5 @@ mod pool;
 mod registry;
 #[cfg(fanfare_shuttle)]
 mod support;
+#[cfg(fanfare_shuttle)]
+mod switch;

@@ -230,7 +230,7 @@ async fn a_listener_that_is_paused_is_called_again_when_its_time_is_over() {
     assert!(sub.is_enabled());
     // The longer of two counts.
     sub.disable();
-    sub.pause(SECOND);
+    sub.pause(SECOND).unwrap();
     tokio::time::advance(2 * SECOND).await;
     assert!(!sub.is_enabled());
 }
@@ -318,11 +318,12 @@ async fn each_switch_counts_from_the_last_time_the_listener_was_enabled() {
     let sub = signal.on(async |_| {});
     sub.disable();
     assert!(sub.enable());
-    sub.pause(SECOND);
+    sub.pause(SECOND).unwrap();
     assert_eq!(sub.metadata().switched_off(), Some(Skip::Paused));
     tokio::time::advance(2 * SECOND).await;
     assert!(sub.is_enabled() && !sub.enable());
-    // As long as the clock does not know is for good.
-    sub.pause(Duration::MAX);
-    assert_eq!(sub.metadata().switched_off(), Some(Skip::Disabled));
+    // As long as the clock does not know is until it is resumed.
+    sub.pause(Duration::MAX).unwrap();
+    assert_eq!(sub.metadata().switched_off(), Some(Skip::Paused));
+    assert!(sub.resume() && sub.is_enabled());
 }
