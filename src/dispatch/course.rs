@@ -15,13 +15,12 @@ use super::start::Start;
 use super::tasks::{Shared, Tasks};
 use super::turn::Its;
 use super::watch::{Ended, Watch};
-use crate::buffer::Keyed;
 use crate::clock;
-use crate::context::{Frame, Link, Loan, Outer, has_turn};
+use crate::context::{Frame, Link, Loan, Outer};
 use crate::event::Event;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
-use crate::registry::{Deliveries, Entry, Nth, Sides};
+use crate::registry::{Entry, Nth, Sides};
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, the turn, and the pass.
@@ -120,33 +119,6 @@ impl<E: Event> State<'_, E> {
             let keyed = keyed.as_any().downcast_ref();
             self.ask_for_turn(outer, keyed.expect("it is of the signal's own type"));
         }
-    }
-
-    /// Stands in the line of the event's key, unless the emission has its turn already.
-    #[inline(never)]
-    fn ask_for_turn(&mut self, outer: Outer<'_>, keyed: &Keyed<E>) {
-        if !self.more().turn.is_none() {
-            return;
-        }
-        let key = match catch(|| keyed.key_of(self.payload.borrow())) {
-            Ok(key) => key,
-            Err(message) => return self.pass_over_rest(&Cause::Panicked(message)),
-        };
-        if has_turn(outer, key.bits()) {
-            return self.reject(&Rejection::WouldDeadlock);
-        }
-        self.more().turn = Its::waiting(keyed.lines().turn(key));
-    }
-
-    /// Ready when it is the emission's turn.
-    #[inline(never)]
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(turn) = ready!(self.more().turn.poll(cx)) {
-            if self.snapshot().deliveries != Deliveries::None {
-                self.payload.envelope_mut().turn = Some(turn);
-            }
-        }
-        Poll::Ready(())
     }
 
     /// Starts what may start and drives what is active, until all is done, nothing moves, or the emission is ended.
@@ -463,11 +435,11 @@ impl<E: Event> State<'_, E> {
         });
     }
 
-    fn reject(&mut self, rejection: &Rejection) {
+    pub(super) fn reject(&mut self, rejection: &Rejection) {
         self.rest(|_| Cause::Rejected(rejection.clone()));
     }
 
-    fn pass_over_rest(&mut self, cause: &Cause) {
+    pub(super) fn pass_over_rest(&mut self, cause: &Cause) {
         self.rest(|_| cause.clone());
     }
 

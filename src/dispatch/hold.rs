@@ -39,6 +39,9 @@ impl<E: Event> Look<'_, E> {
         loop {
             let (entry, removed) = listed.current_and_removed();
             let record = entry.record();
+            if record.is_plain() {
+                return (entry, None);
+            }
             if removed || record.is_spent() {
                 return (entry, Some(Cause::Skipped(why_skipped(record))));
             }

@@ -8,10 +8,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::emission::State;
 use crate::buffer::{Keyed, Queued};
+use crate::context::{Outer, has_turn};
 use crate::event::{Event, Held, Turning};
 use crate::keyed::{Fingerprint, Turn};
 use crate::listener::NextTurn;
+use crate::outcome::{Cause, Rejection, catch};
+use crate::registry::Deliveries;
 
 /// The turns of a signal, whatever its event type.
 pub(crate) trait AnyKeyed: Send + Sync {
@@ -36,10 +40,39 @@ impl<E: Event> AnyKeyed for Keyed<E> {
     }
 }
 
-/// The turn of one emission, if it asks for one. Behind a pointer: most do not.
-pub(super) struct Its<E: Event>(Option<Box<State<E>>>);
+impl<E: Event> State<'_, E> {
+    /// Stands in the line of the event's key, unless the emission has its turn already.
+    #[inline(never)]
+    pub(super) fn ask_for_turn(&mut self, outer: Outer<'_>, keyed: &Keyed<E>) {
+        if !self.more().turn.is_none() {
+            return;
+        }
+        let key = match catch(|| keyed.key_of(self.payload.borrow())) {
+            Ok(key) => key,
+            Err(message) => return self.pass_over_rest(&Cause::Panicked(message)),
+        };
+        if has_turn(outer, key.bits()) {
+            return self.reject(&Rejection::WouldDeadlock);
+        }
+        self.more().turn = Its::waiting(keyed.lines().turn(key));
+    }
 
-enum State<E: Event> {
+    /// Ready when it is the emission's turn.
+    #[inline(never)]
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(turn) = ready!(self.more().turn.poll(cx)) {
+            if self.snapshot().deliveries != Deliveries::None {
+                self.payload.envelope_mut().turn = Some(turn);
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The turn of one emission, if it asks for one. Behind a pointer: most do not.
+pub(super) struct Its<E: Event>(Option<Box<Stage<E>>>);
+
+enum Stage<E: Event> {
     Waits(Turn<Queued<E>>),
     /// The last who drops it hands the turn on.
     Has(Fingerprint, Held),
@@ -49,7 +82,7 @@ impl<E: Event> Its<E> {
     pub(super) const NONE: Self = Self(None);
 
     pub(super) fn waiting(turn: Turn<Queued<E>>) -> Self {
-        Self(Some(Box::new(State::Waits(turn))))
+        Self(Some(Box::new(Stage::Waits(turn))))
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -61,8 +94,8 @@ impl<E: Event> Its<E> {
     pub(super) fn bits(&self) -> u64 {
         match self.0.as_deref() {
             None => 0,
-            Some(State::Waits(turn)) => turn.key().bits(),
-            Some(State::Has(key, _)) => key.bits(),
+            Some(Stage::Waits(turn)) => turn.key().bits(),
+            Some(Stage::Has(key, _)) => key.bits(),
         }
     }
 
@@ -70,24 +103,24 @@ impl<E: Event> Its<E> {
     #[inline]
     pub(super) fn share(&self) -> Option<&Held> {
         match self.0.as_deref()? {
-            State::Has(_, turn) => Some(turn),
-            State::Waits(_) => None,
+            Stage::Has(_, turn) => Some(turn),
+            Stage::Waits(_) => None,
         }
     }
 
     /// Ready when it is the emission's turn: with `Some` when that has just come to be.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Turning>> {
-        let Some(State::Waits(turn)) = self.0.as_deref_mut() else {
+        let Some(Stage::Waits(turn)) = self.0.as_deref_mut() else {
             return Poll::Ready(None);
         };
         ready!(turn.poll(cx));
-        let Some(State::Waits(turn)) = self.0.take().map(|state| *state) else {
+        let Some(Stage::Waits(turn)) = self.0.take().map(|state| *state) else {
             unreachable!("looked at above");
         };
         let key = turn.key();
         let turn: Held = Arc::new(turn);
         let turning = Turning::new(key.bits(), &turn);
-        self.0 = Some(Box::new(State::Has(key, turn)));
+        self.0 = Some(Box::new(Stage::Has(key, turn)));
         Poll::Ready(Some(turning))
     }
 }
