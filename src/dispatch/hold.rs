@@ -30,7 +30,21 @@ pub(super) struct Look<'a, E> {
 
 impl<E: Event> Look<'_, E> {
     /// The listener of a place, or the one that took that over, and why it is not to be called with this event if it is not: a paused one may hold it.
+    #[inline]
     pub(super) fn at<'a>(
+        &self,
+        listed: &'a Arc<dyn Entry<E>>,
+        payload: &mut Payload<E>,
+    ) -> (&'a Arc<dyn Entry<E>>, Option<Cause>) {
+        // As in a pass: one that is not removed is the one to call.
+        if listed.record().is_plain() {
+            return (listed, None);
+        }
+        self.closely(listed, payload)
+    }
+
+    #[inline(never)]
+    fn closely<'a>(
         &self,
         listed: &'a Arc<dyn Entry<E>>,
         payload: &mut Payload<E>,
@@ -39,9 +53,6 @@ impl<E: Event> Look<'_, E> {
         loop {
             let (entry, removed) = listed.current_and_removed();
             let record = entry.record();
-            if record.is_plain() {
-                return (entry, None);
-            }
             if removed || record.is_spent() {
                 return (entry, Some(Cause::Skipped(why_skipped(record))));
             }
