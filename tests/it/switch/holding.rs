@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use fanfare::layer::Decision;
-use fanfare::{OnError, Outcome, Pause, Pool, Rejection, Signal, Skip, WhenFull};
+use fanfare::layer::{Decision, Retry};
+use fanfare::{OnError, Outcome, Pause, Pool, Rejection, Rollout, Signal, Skip, WhenFull};
 use tokio::time::{advance, sleep};
 
 use super::{SECOND, cause, holding, is_skipped};
@@ -453,4 +453,72 @@ async fn describe_and_metadata_say_what_is_switched_and_held() {
     signal.pause("audit", SECOND).unwrap();
     said("paused");
     advance(2 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_events_of_a_key_keep_its_order_through_retries() {
+    let signal = Signal::<(u32, u32)>::builder()
+        .keyed_by(|(key, _)| *key)
+        .build();
+    let log = Log::default();
+    let (seen, tries) = (log.clone(), Arc::new(AtomicU32::new(0)));
+    let retry = Retry::constant(SECOND).in_background();
+    let listen = signal.listen().key("ledger").retry(retry);
+    let ledger = async move |event: (u32, u32)| {
+        // The first event of each key fails once.
+        if event.1 == 0 && tries.fetch_or(1 << event.0, Ordering::SeqCst) & (1 << event.0) == 0 {
+            return Err("once more");
+        }
+        seen.push(event);
+        Ok(())
+    };
+    let sub = listen.on(ledger).unwrap();
+    sub.pause(holding(100)).unwrap();
+    for n in 0..3 {
+        for key in 0..2 {
+            assert_eq!(signal.emit((key, n)).await.count(Outcome::Deferred), 1);
+        }
+    }
+    sub.resume();
+    sleep(20 * SECOND).await;
+    let seen = log.take();
+    for key in 0..2 {
+        let of_key = seen
+            .iter()
+            .filter(|event| event.0 == key)
+            .map(|event| event.1);
+        assert_eq!(of_key.collect::<Vec<_>>(), [0, 1, 2], "{seen:?}");
+    }
+    assert_eq!(
+        (
+            signal.emit((0, 3)).await.delivered(),
+            sub.metadata().calls()
+        ),
+        (1, 7)
+    );
+}
+
+#[tokio::test]
+async fn what_is_outside_a_rollout_is_not_held_and_what_is_held_stays_inside() {
+    let signal = Signal::<u32>::new();
+    let log = Log::default();
+    let seen = log.clone();
+    let rollout = Rollout::by_key(0.5, |n: &u32| n.to_be_bytes());
+    let listen = signal.listen().key("new").rollout(&rollout);
+    let sub = listen.on(async move |n| seen.push(n)).unwrap();
+    sub.pause(holding(100)).unwrap();
+    let mut inside = Vec::new();
+    for n in 0..20 {
+        let report = signal.emit(n).await;
+        if report.count(Outcome::Deferred) == 1 {
+            inside.push(n);
+        } else {
+            assert!(is_skipped(&report, Skip::OutsideFraction));
+        }
+    }
+    assert!(!inside.is_empty() && inside.len() < 20);
+    rollout.set(0.0).unwrap();
+    sub.resume();
+    settle().await;
+    assert_eq!(log.take(), inside);
 }
