@@ -33,7 +33,13 @@ impl Told {
 }
 
 /// So many changes, one after another, with the emitters in between. A replacement is another listener, which notes its events in the same place.
-async fn switch(signal: Signal<u64>, seen: Log<u64>, changes: u64, done: Arc<AtomicBool>) -> u64 {
+async fn switch(
+    signal: Signal<u64>,
+    seen: Log<u64>,
+    changes: u64,
+    load: Arc<(AtomicBool, AtomicU64)>,
+) -> u64 {
+    let (done, emitted) = &*load;
     let mut effective = 0;
     for n in 0..changes {
         effective += u64::from(
@@ -55,8 +61,12 @@ async fn switch(signal: Signal<u64>, seen: Log<u64>, changes: u64, done: Arc<Ato
             }
             .unwrap(),
         );
+        // In each state in turn, an event is emitted.
         if n % 3 == 0 {
-            yield_now().await;
+            let before = emitted.load(Ordering::SeqCst);
+            while emitted.load(Ordering::SeqCst) <= before + EMITTERS {
+                yield_now().await;
+            }
         }
     }
     let _ = signal.enable("it");
@@ -88,23 +98,24 @@ async fn every_event_is_accounted_for(builder: SignalBuilder<u64>, changes: u64)
         .build();
     let log = Log::default();
     add(&signal, &log);
-    let done = Arc::new(AtomicBool::new(false));
+    let load = Arc::new((AtomicBool::new(false), AtomicU64::new(0)));
     let emitters: Vec<_> = (0..EMITTERS)
         .map(|emitter| {
-            let (signal, done) = (signal.clone(), Arc::clone(&done));
+            let (signal, load) = (signal.clone(), Arc::clone(&load));
             tokio::spawn(async move {
                 let mut told = Told::default();
                 let mut emitted = 0;
-                while !done.load(Ordering::SeqCst) || emitted < 100 {
+                while !load.0.load(Ordering::SeqCst) || emitted < 100 {
                     told.add(&signal.emit(emitted * EMITTERS + emitter).await);
                     emitted += 1;
+                    load.1.fetch_add(1, Ordering::SeqCst);
                     yield_now().await;
                 }
                 (emitted, told)
             })
         })
         .collect();
-    let switcher = switch(signal.clone(), log.clone(), changes, done);
+    let switcher = switch(signal.clone(), log.clone(), changes, load);
     let effective = tokio::spawn(switcher).await.unwrap();
     let mut sum = Told::default();
     let mut all = Vec::new();
