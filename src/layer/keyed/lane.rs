@@ -101,7 +101,6 @@ enum Lane {
     Waits(WithoutPermit<Acquire>),
     Has(#[expect(dead_code, reason = "it is held")] Permit),
     Refused,
-    Ended,
 }
 
 pin_project! {
@@ -137,8 +136,6 @@ where
             let (service, delivery) = this.start.take().expect("looked at above");
             this.call.set(Some(service.oneshot(delivery)));
         }
-        let ended = ready!(poll_to_end(this.call.as_mut(), cx));
-        *this.lane = Lane::Ended;
-        Poll::Ready(ended)
+        poll_to_end(this.call, cx)
     }
 }

@@ -177,14 +177,9 @@ where
             let (service, delivery) = this.start.take().expect("looked at above");
             this.call.set(Some(service.oneshot(delivery)));
         }
-        let ended = match &this.wait {
-            Wait::Over(Some((key, _))) => {
-                let call = this.call.as_mut();
-                ready!(in_turn(key.bits(), || poll_to_end(call, cx)))
-            }
-            _ => ready!(poll_to_end(this.call.as_mut(), cx)),
-        };
-        *this.wait = Wait::Over(None);
-        Poll::Ready(ended)
+        match &this.wait {
+            Wait::Over(Some((key, _))) => in_turn(key.bits(), || poll_to_end(this.call, cx)),
+            _ => poll_to_end(this.call, cx),
+        }
     }
 }

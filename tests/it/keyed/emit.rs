@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fanfare::layer::{DeadLetter, DeadLetters};
 use fanfare::{Dispatch, Outcome, Pool, Signal};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
@@ -171,7 +172,7 @@ async fn a_thread_that_outlives_its_emission_keeps_the_turn_until_it_returns() {
         } else {
             listen
         };
-        listen
+        let sub = listen
             .on_blocking(move |event: Booking| {
                 let _entry = noted.begin(event);
                 if event.number == 0 {
@@ -188,11 +189,46 @@ async fn a_thread_that_outlives_its_emission_keeps_the_turn_until_it_returns() {
         let mut second = Box::pin(signal.emit(booking(7, 1)));
         assert!(poll_once(&mut second).is_none());
         settle().await;
-        assert_eq!(ledger.of(7), [0], "layered: {layered}");
+        // The thread of the first, and none of the second.
+        assert_eq!(sub.metadata().running(), 1, "layered: {layered}");
+        assert_eq!(ledger.of(7), [0]);
         release.send(()).unwrap();
         assert_eq!(second.await.delivered(), 1);
         assert_eq!(ledger.of(7), [0, 1]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_is_redriven_waits_for_its_turn() {
+    let signal = Signal::builder().keyed_by(account).build();
+    let (ledger, letters) = (Ledger::default(), DeadLetters::new(10));
+    let noted = ledger.clone();
+    signal
+        .listen()
+        .dead_letter(DeadLetter::keep(&letters))
+        .with_delivery()
+        .on(async move |event, delivery| {
+            let _entry = noted.begin(event);
+            sleep(STEP).await;
+            if event.number == 0 && delivery.redrives() == 0 {
+                return Err("down");
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(signal.emit(booking(7, 0)).await.failed(), 1);
+    let mut second = Box::pin(signal.emit(booking(7, 1)));
+    assert!(poll_once(&mut second).is_none());
+    let mut redrive = Box::pin(letters.redrive().into_future());
+    assert!(poll_once(&mut redrive).is_none());
+    let mut third = Box::pin(signal.emit(booking(7, 2)));
+    let (_, second, third) = tokio::join!(redrive, second, &mut third);
+    assert_eq!((second.delivered(), third.delivered()), (1, 1));
+    assert!(letters.is_empty());
+    let mut calls = ledger.of(7);
+    assert_eq!(calls.len(), 4);
+    calls.sort_unstable();
+    assert_eq!(calls, [0, 0, 1, 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -188,7 +188,7 @@ async fn a_thread_that_is_given_up_keeps_the_turn_until_it_returns() {
     let noted = ledger.clone();
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = std::sync::Mutex::new(held);
-    signal
+    let sub = signal
         .listen()
         .keyed_by(account)
         .on_blocking(move |event: Booking| {
@@ -207,6 +207,8 @@ async fn a_thread_that_is_given_up_keeps_the_turn_until_it_returns() {
     let mut second = Box::pin(signal.emit(booking(7, 1)));
     assert!(poll_once(&mut second).is_none());
     settle().await;
+    // The thread of the first, and the call that is in line behind it.
+    assert_eq!(sub.metadata().running(), 2);
     assert_eq!(ledger.of(7), [0]);
     release.send(()).unwrap();
     assert_eq!(second.await.delivered(), 1);
