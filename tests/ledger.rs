@@ -5,24 +5,20 @@
     reason = "a test that unwraps fails where it should"
 )]
 
-use std::process::{Command, Output};
+#[path = "support/example.rs"]
+mod example;
+
+use std::process::Output;
+
+use example::{stderr, stdout};
 
 fn run(options: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().unwrap().parent().unwrap();
-    let example = profile
-        .join("examples")
-        .join(format!("ledger{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        example.exists(),
-        "the example is not built: run `cargo build --example ledger` first"
-    );
-    Command::new(example).args(options).output().unwrap()
+    example::run("ledger", options)
 }
 
 /// The figures of a row of the table: attempts, and balances that are wrong.
 fn row(output: &Output, name: &str) -> (u64, u64) {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = stdout(output);
     let line = text.lines().find(|line| line.contains(name));
     let line = line.unwrap_or_else(|| panic!("no row `{name}` in\n{text}"));
     let cells: Vec<&str> = line.split('|').map(str::trim).collect();
@@ -49,7 +45,7 @@ fn what_makes_no_sense_is_refused_with_the_usage() {
     for options in [&["0"][..], &["1", "none"], &["1", "2", "3", "4"]] {
         let output = run(options);
         assert_eq!(output.status.code(), Some(2));
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let text = stderr(&output);
         assert!(
             text.contains("error: ") && text.contains("usage: ledger"),
             "{text}"

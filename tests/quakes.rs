@@ -5,31 +5,22 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+#[path = "support/example.rs"]
+mod example;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
+use example::{stderr, stdout};
 use serde_json::{Value, json};
-
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().unwrap().parent().unwrap();
-    let example = profile
-        .join("examples")
-        .join(format!("quakes{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        example.exists(),
-        "the example is not built: run `cargo build --example quakes` first"
-    );
-    example
-}
 
 fn week() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/all_week.geojson")
 }
 
 fn run(file: &Path) -> Output {
-    Command::new(example()).arg(file).output().unwrap()
+    example::run("quakes", &[file.to_str().unwrap()])
 }
 
 /// Runs it on a text, in a file of its own.
@@ -37,14 +28,6 @@ fn run_on(name: &str, text: &[u8]) -> Output {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.geojson"));
     std::fs::write(&file, text).unwrap();
     run(&file)
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// The value of a row of the table.

@@ -5,34 +5,17 @@
     reason = "a test that unwraps fails where it should"
 )]
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+#[path = "support/example.rs"]
+mod example;
+
+use std::process::Output;
+
+use example::{stderr, stdout};
 
 const HOSTS: [&str; 7] = ["prompt", "slow", "flaky", "busy", "napping", "down", "gone"];
 
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().unwrap().parent().unwrap();
-    let example = profile
-        .join("examples")
-        .join(format!("webhooks{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        example.exists(),
-        "the example is not built: run `cargo build --example webhooks` first"
-    );
-    example
-}
-
 fn run(options: &[&str]) -> Output {
-    Command::new(example()).args(options).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    example::run("webhooks", options)
 }
 
 /// The line of a table that begins so, without that.
