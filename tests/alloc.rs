@@ -241,3 +241,44 @@ fn a_million_keys_of_a_rate_limit_take_under_80_bytes_each() {
     println!("{bytes} bytes a key of a rate limit at {keys} keys, {peak} while the table grew");
     assert!(bytes < 80, "{bytes} bytes a key");
 }
+
+#[test]
+fn keys_that_fall_idle_give_their_memory_back() {
+    const KEYS: u32 = 100_000;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let signal = Signal::<u32>::builder()
+        .keyed_by(|key: &u32| *key)
+        .lanes(4)
+        .buffer(KEYS as usize * 2)
+        .build();
+    signal.on(async |_| {});
+    let mut active = 0;
+    let memory = measure(|| {
+        runtime.block_on(async {
+            for _ in 0..2 {
+                for key in 0..KEYS {
+                    signal.try_enqueue(key).unwrap();
+                }
+                active = active.max(signal.active_keys());
+                while signal.active_keys() > 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+    });
+    assert_eq!(active, KEYS as usize);
+    // While they wait, some hundred bytes each; when they are idle, next to nothing.
+    assert!(
+        memory.bytes_max < 400 * u64::from(KEYS),
+        "{}",
+        memory.bytes_max
+    );
+    assert!(
+        memory.bytes_current < 8 * i64::from(KEYS),
+        "{}",
+        memory.bytes_current
+    );
+}

@@ -13,6 +13,9 @@ use crate::keyed::{EventKey, Fingerprint, Lines, Turn};
 use crate::pool::Pool;
 use crate::sync::{AtomicUsize, Mutex, Ordering, OwnedSemaphorePermit, Semaphore};
 
+/// So many events that are due are no memory to give back.
+const SHORT: usize = 1_024;
+
 /// An event in the buffer, with its place there. It keeps the place until it is done.
 pub(crate) struct Queued<E> {
     pub(crate) event: E,
@@ -213,6 +216,10 @@ impl<E: Send + Sync + 'static> Keyed<E> {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         } else {
             state.drains -= 1;
+        }
+        // Whatever made it so long has been taken out one by one since.
+        if state.due.is_empty() && state.due.capacity() > SHORT {
+            state.due = VecDeque::new();
         }
         Found {
             start_drain: due.is_some() && state.begin_drain(self.lane_count()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::layer::{DeadLetter, DeadLetters, Dedup, Retry};
+use fanfare::layer::{Change, DeadLetter, DeadLetters, Dedup, Retry};
 use fanfare::{Cause, Outcome, Rejection, Signal};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
@@ -111,6 +111,57 @@ async fn no_more_keys_run_than_there_are_lanes() {
         join_all((0..12).map(|key| signal.emit(booking(key, 0)))).await;
         assert_eq!(ledger.gauge().peak(), lanes);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_of_a_listener_change_while_it_works() {
+    let changes = Log::default();
+    let told = changes.clone();
+    let signal = Signal::builder()
+        .on_change(move |change| told.push(change.to_string()))
+        .name("bookings")
+        .build();
+    let ledger = Ledger::default();
+    let noted = ledger.clone();
+    let sub = signal
+        .listen()
+        .key("ledger")
+        .keyed_by(account)
+        .lanes(1)
+        .on(async move |event| {
+            let _entry = noted.begin(event);
+            sleep(STEP).await;
+        })
+        .unwrap();
+    let emits = (0..4).flat_map(|number| (0..6).map(move |key| booking(key, number)));
+    let emits = join_all(emits.map(|event| signal.emit(event)));
+    let changing = async {
+        for (lanes, peak) in [(1, 1), (4, 4), (2, 4), (3, 3)] {
+            sub.change(Change::new().lanes(lanes)).unwrap();
+            ledger.gauge().reset_peak();
+            sleep(2 * STEP - STEP / 4).await;
+            assert_eq!(ledger.gauge().peak(), peak);
+            assert_eq!(ledger.gauge().now(), lanes);
+            sleep(STEP / 4).await;
+        }
+    };
+    let (reports, ()) = tokio::join!(emits, changing);
+    assert!(reports.iter().all(|report| report.delivered() == 1));
+    for key in 0..6 {
+        assert_eq!(ledger.of(key), [0, 1, 2, 3]);
+    }
+    assert!(sub.metadata().layers()[0].contains("3 lanes"));
+    assert!(sub.change(Change::new().lanes(0)).is_err());
+    let plain = signal.listen().deadline(STEP).on(async |_| {}).unwrap();
+    let refused = plain.change(Change::new().lanes(2)).unwrap_err();
+    assert!(refused.to_string().contains("`keyed_by(..)`"), "{refused}");
+    let told = [
+        "1 lane -> 4 lanes",
+        "4 lanes -> 2 lanes",
+        "2 lanes -> 3 lanes",
+    ];
+    let told = told.map(|change| format!("`ledger` of `bookings`: lanes: {change}"));
+    assert_eq!(changes.take(), told);
 }
 
 #[tokio::test(start_paused = true)]
