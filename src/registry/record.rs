@@ -207,7 +207,7 @@ impl Record {
 
     /// Whether its switch is to be looked at before a call.
     #[inline]
-    pub(super) fn is_switched(&self) -> bool {
+    pub(crate) fn is_switched(&self) -> bool {
         self.state.load(Ordering::Acquire) & OFF != 0
     }
 

@@ -31,6 +31,8 @@ pub(crate) trait AnySignal: Send + Sync {
     fn is_drained(&self) -> bool;
     /// Drops what is buffered, and says how much.
     fn drop_pending(&self) -> usize;
+    /// Whether a listener holds events, or is called with some.
+    fn may_hold(&self) -> bool;
     /// Drops what listeners hold, and says how much.
     fn drop_held(&self) -> usize;
     /// The handle of the listener with this key.
@@ -98,6 +100,12 @@ impl<E: Event> AnySignal for Inner<E> {
 
     fn drop_pending(&self) -> usize {
         Self::drop_pending(self, DropReason::Shutdown)
+    }
+
+    fn may_hold(&self) -> bool {
+        let snapshot = self.registry.snapshot();
+        let mut entries = snapshot.entries.iter();
+        entries.any(|entry| entry.record().is_switched())
     }
 
     fn drop_held(&self) -> usize {

@@ -84,9 +84,10 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
 async fn drained_and_let_go(signals: &[Arc<dyn AnySignal>], left: &mut Shutdown) {
     loop {
         drained(signals).await;
+        let holding = signals.iter().any(|signal| signal.may_hold());
         left.add_held(signals);
         // One may have been resumed between the two, and have taken an event up.
-        if signals.iter().all(|signal| signal.is_drained()) {
+        if !holding || signals.iter().all(|signal| signal.is_drained()) {
             return;
         }
     }

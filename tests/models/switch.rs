@@ -12,7 +12,8 @@ type Seen = Arc<Mutex<Vec<u32>>>;
 /// A listener that notes its events, and what it noted.
 fn listener(signal: &Signal<u32>, seen: &Seen, gauge: &Gauge) {
     let (seen, gauge) = (Arc::clone(seen), gauge.clone());
-    let listen = signal.listen().key("it").replace();
+    // With a filter, each look at it is a close one.
+    let listen = signal.listen().key("it").replace().filter(|_| true);
     let it = async move |n| {
         gauge.visit().await;
         seen.lock().unwrap().push(n);
