@@ -163,6 +163,8 @@ impl<E: Event> Drain<E> {
                     .await
                     .expect("it waits for as long as it takes"),
             };
+            // Whoever is counted out has nothing to count out any more, wherever it is dropped.
+            self.state = State::Finished;
             let found = keyed.pop_or_end_drain();
             if found.start_drain {
                 self.inner.start_drain();
@@ -188,6 +190,7 @@ impl<E: Event> Drain<E> {
             }
             drop(place);
             tokio::task::coop::consume_budget().await;
+            self.state = State::Finished;
             if !keyed.look_again_or_end_drain() {
                 return;
             }
