@@ -8,7 +8,7 @@ void __tsan_acquire(const volatile void *);
 void __tsan_release(const volatile void *);
 
 // An acquire fence takes over what was released to the places that this thread has read before: the last reads are kept.
-// `Arc` subtracts, and fences before it drops; `Weak::strong_count` loads.
+// `Arc` subtracts, and fences before it drops; `Arc::try_unwrap` compares and exchanges; `Weak::strong_count` loads.
 enum { RELAXED = 0, ACQUIRE = 2, RELEASE = 3, KEPT = 32 };
 static __thread const volatile void *seen[KEPT];
 static __thread unsigned reads;
@@ -25,6 +25,12 @@ uint64_t __real___tsan_atomic64_load(const volatile uint64_t *, int);
 uint64_t __wrap___tsan_atomic64_load(const volatile uint64_t *place, int order) {
     if (order == RELAXED) keep(place);
     return __real___tsan_atomic64_load(place, order);
+}
+
+uint64_t __real___tsan_atomic64_compare_exchange_val(volatile uint64_t *, uint64_t, uint64_t, int, int);
+uint64_t __wrap___tsan_atomic64_compare_exchange_val(volatile uint64_t *place, uint64_t old, uint64_t new, int order, int failed) {
+    if (order == RELAXED) keep(place);
+    return __real___tsan_atomic64_compare_exchange_val(place, old, new, order, failed);
 }
 
 void __real___tsan_atomic_thread_fence(int);

@@ -12,7 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::lanes_in_words;
-use crate::context::{WithoutPermit, is_within, without_permit};
+use crate::context::{WithoutPermit, count_within, without_permit};
 use crate::error::BoxError;
 use crate::event::Delivery;
 use crate::layer::ending::poll_to_end;
@@ -85,8 +85,8 @@ where
         let listener = delivery.listener_id();
         let lane = match lanes.try_acquire() {
             Some(lane) => Lane::Has(lane),
-            // The lanes may all be with calls that wait for this one.
-            None if is_within(|call| call.listener == listener) => Lane::Refused,
+            // Made from inside another call of the listener: the lanes may all be with calls that wait for this one.
+            None if count_within(|call| call.listener == listener) > 1 => Lane::Refused,
             None => Lane::Waits(without_permit(lanes.acquire())),
         };
         LaneFuture {

@@ -108,7 +108,8 @@ async fn no_more_keys_run_than_there_are_lanes() {
                 sleep(STEP).await;
             })
             .unwrap();
-        join_all((0..12).map(|key| signal.emit(booking(key, 0)))).await;
+        let reports = join_all((0..12).map(|key| signal.emit(booking(key, 0)))).await;
+        assert!(reports.iter().all(|report| report.delivered() == 1));
         assert_eq!(ledger.gauge().peak(), lanes);
     }
 }
@@ -133,22 +134,22 @@ async fn lanes_of_a_listener_change_while_it_works() {
             sleep(STEP).await;
         })
         .unwrap();
-    let emits = (0..4).flat_map(|number| (0..6).map(move |key| booking(key, number)));
+    let emits = (0..6).flat_map(|number| (0..6).map(move |key| booking(key, number)));
     let emits = join_all(emits.map(|event| signal.emit(event)));
     let changing = async {
+        // Between the ends of calls.
+        sleep(STEP / 2).await;
         for (lanes, peak) in [(1, 1), (4, 4), (2, 4), (3, 3)] {
             sub.change(Change::new().lanes(lanes)).unwrap();
             ledger.gauge().reset_peak();
-            sleep(2 * STEP - STEP / 4).await;
-            assert_eq!(ledger.gauge().peak(), peak);
-            assert_eq!(ledger.gauge().now(), lanes);
-            sleep(STEP / 4).await;
+            sleep(2 * STEP + STEP / 10).await;
+            assert_eq!((ledger.gauge().peak(), ledger.gauge().now()), (peak, lanes));
         }
     };
     let (reports, ()) = tokio::join!(emits, changing);
     assert!(reports.iter().all(|report| report.delivered() == 1));
     for key in 0..6 {
-        assert_eq!(ledger.of(key), [0, 1, 2, 3]);
+        assert_eq!(ledger.of(key), [0, 1, 2, 3, 4, 5]);
     }
     assert!(sub.metadata().layers()[0].contains("3 lanes"));
     assert!(sub.change(Change::new().lanes(0)).is_err());
