@@ -47,14 +47,15 @@ fn events_of_a_key_come_in_order_and_none_is_lost() {
             let signal = signal.clone();
             task(async move {
                 signal.enqueue((key, 0)).await.unwrap();
-                assert_eq!(signal.emit((key, 1)).await.delivered(), 1);
-                signal.enqueue((key, 2)).await.unwrap();
+                signal.enqueue((key, 1)).await.unwrap();
+                assert_eq!(signal.emit((key, 2)).await.delivered(), 1);
+                signal.enqueue((key, 3)).await.unwrap();
             })
         });
         beside(tasks).await;
         assert!(signal.shutdown(NEVER).await.is_clean());
         for key in [0, 1] {
-            assert_eq!(of_key(&seen, key), [0, 1, 2]);
+            assert_eq!(of_key(&seen, key), [0, 1, 2, 3]);
         }
         assert_eq!(signal.active_keys(), 0);
     });
