@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Overflow;
 use crate::error::{OptionError, check_count};
+use crate::keyed::{DEFAULT_LANES, check_lanes};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::OnChange;
@@ -134,9 +135,6 @@ impl<'a> DeadEvent<'a> {
     }
 }
 
-/// How many keys run at once if nothing is said.
-const DEFAULT_LANES: usize = 64;
-
 /// Told of every listener that did not succeed.
 pub(crate) type OnFailure = Arc<dyn Fn(&ReportEntry) + Send + Sync>;
 
@@ -235,7 +233,7 @@ impl Options {
         }
         if self.pool.is_none() {
             let lanes = lanes.unwrap_or(DEFAULT_LANES);
-            check_count("lanes", lanes, 1 << 16, "it takes 1 to 65,536 lanes")?;
+            check_lanes(lanes)?;
             self.dispatch.get_or_insert(Dispatch::Concurrent);
             self.pool = Some(Pool::builder(lanes).try_build()?);
             self.own_lanes = true;

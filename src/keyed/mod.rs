@@ -25,6 +25,9 @@ use crate::error::{OptionError, check_count};
 pub(crate) const DEFAULT_KEYS: usize = 1_000_000;
 const MOST_KEYS: usize = 1 << 30;
 
+/// How many keys run at once in the order of their events, if nothing is said.
+pub(crate) const DEFAULT_LANES: usize = 64;
+
 /// There is no room for one more key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
@@ -36,4 +39,8 @@ pub(crate) fn check_keys(most: usize) -> Result<(), OptionError> {
         MOST_KEYS,
         "it takes 1 to 1,073,741,824 keys",
     )
+}
+
+pub(crate) fn check_lanes(lanes: usize) -> Result<(), OptionError> {
+    check_count("lanes", lanes, 1 << 16, "it takes 1 to 65,536 lanes")
 }

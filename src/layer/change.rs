@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::keyed::check_lanes;
 use super::{CircuitBreaker, Concurrency, Deadline, RateLimit, Retry, Timeout};
 use crate::error::OptionError;
+use crate::keyed::check_lanes;
 use crate::registry::Setting;
 
 /// New settings for the layers of a listener that works: [`Subscription::change`](crate::Subscription::change) makes the change. What is not named stays.

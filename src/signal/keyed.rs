@@ -2,8 +2,9 @@
 
 use super::Signal;
 use crate::buffer::Buffer;
-use crate::error::{OptionError, check_count};
+use crate::error::OptionError;
 use crate::event::Event;
+use crate::keyed::check_lanes;
 use crate::registry::Setting;
 
 /// # Order by key
@@ -40,7 +41,7 @@ impl<E: Event> Signal<E> {
     ///
     /// Outside of 1 to 65,536, or if the signal has no lanes of its own: its events are not keyed, or the permits of a pool are its lanes.
     pub fn resize_lanes(&self, keys: usize) -> Result<(), OptionError> {
-        check_count("lanes", keys, 1 << 16, "it takes 1 to 65,536 lanes")?;
+        check_lanes(keys)?;
         let core = &self.inner.core;
         let Some(lanes) = core
             .options

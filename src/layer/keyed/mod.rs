@@ -19,11 +19,8 @@ use std::sync::Arc;
 pub(super) use lane::{Lanes, OnLane};
 pub(super) use turn::Turns;
 
-use crate::error::{OptionError, check_count};
-use crate::keyed::KeyBy;
-
-/// How many keys run at once if nothing is said.
-const DEFAULT_LANES: usize = 64;
+use crate::error::OptionError;
+use crate::keyed::{DEFAULT_LANES, KeyBy, check_lanes};
 
 /// The order of keys that a listener was given.
 #[derive(Clone, Debug)]
@@ -62,10 +59,6 @@ impl fmt::Display for Keyed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&lanes_in_words(self.lanes))
     }
-}
-
-pub(super) fn check_lanes(lanes: usize) -> Result<(), OptionError> {
-    check_count("lanes", lanes, 1 << 16, "it takes 1 to 65,536 lanes")
 }
 
 fn lanes_in_words(lanes: usize) -> String {

@@ -7,7 +7,7 @@ use fanfare::{Dispatch, Outcome, Pool, Signal};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::{Booking, Ledger, account, booking};
+use super::{Booking, Ledger, a_thread_keeps_the_turn, account, booking};
 use crate::support::{MODES, poll_once, settle};
 
 const STEP: Duration = Duration::from_secs(1);
@@ -162,39 +162,14 @@ async fn a_thread_that_outlives_its_emission_keeps_the_turn_until_it_returns() {
     // A plain listener, and one behind layers.
     for layered in [false, true] {
         let signal = Signal::builder().keyed_by(account).build();
-        let ledger = Ledger::default();
-        let noted = ledger.clone();
-        let (release, held) = std::sync::mpsc::channel::<()>();
-        let held = std::sync::Mutex::new(held);
         let listen = signal.listen();
         let listen = if layered {
             listen.timeout(STEP)
         } else {
             listen
         };
-        let sub = listen
-            .on_blocking(move |event: Booking| {
-                let _entry = noted.begin(event);
-                if event.number == 0 {
-                    held.lock().unwrap().recv().unwrap();
-                }
-            })
-            .unwrap();
-        let mut first = Box::pin(signal.emit(booking(7, 0)));
-        assert!(poll_once(&mut first).is_none());
-        while ledger.gauge().now() == 0 {
-            tokio::task::yield_now().await;
-        }
-        drop(first);
-        let mut second = Box::pin(signal.emit(booking(7, 1)));
-        assert!(poll_once(&mut second).is_none());
-        settle().await;
         // The thread of the first, and none of the second.
-        assert_eq!(sub.metadata().running(), 1, "layered: {layered}");
-        assert_eq!(ledger.of(7), [0]);
-        release.send(()).unwrap();
-        assert_eq!(second.await.delivered(), 1);
-        assert_eq!(ledger.of(7), [0, 1]);
+        a_thread_keeps_the_turn(&signal, listen, 1).await;
     }
 }
 

@@ -7,7 +7,7 @@ use fanfare::{Cause, Outcome, Rejection, Signal};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Booking, Ledger, account, booking};
+use super::{Booking, Ledger, a_thread_keeps_the_turn, account, booking};
 use crate::support::{Log, MODES, poll_once, settle};
 
 const STEP: Duration = Duration::from_secs(1);
@@ -236,35 +236,9 @@ async fn a_listener_that_calls_itself_with_its_own_key_or_without_a_free_lane_is
 #[tokio::test(start_paused = true)]
 async fn a_thread_that_is_given_up_keeps_the_turn_until_it_returns() {
     let signal = Signal::new();
-    let ledger = Ledger::default();
-    let noted = ledger.clone();
-    let (release, held) = std::sync::mpsc::channel::<()>();
-    let held = std::sync::Mutex::new(held);
-    let sub = signal
-        .listen()
-        .keyed_by(account)
-        .on_blocking(move |event: Booking| {
-            let _entry = noted.begin(event);
-            if event.number == 0 {
-                held.lock().unwrap().recv().unwrap();
-            }
-        })
-        .unwrap();
-    let mut first = Box::pin(signal.emit(booking(7, 0)));
-    assert!(poll_once(&mut first).is_none());
-    while ledger.gauge().now() == 0 {
-        tokio::task::yield_now().await;
-    }
-    drop(first);
-    let mut second = Box::pin(signal.emit(booking(7, 1)));
-    assert!(poll_once(&mut second).is_none());
-    settle().await;
+    let listen = signal.listen().keyed_by(account);
     // The thread of the first, and the call that is in line behind it.
-    assert_eq!(sub.metadata().running(), 2);
-    assert_eq!(ledger.of(7), [0]);
-    release.send(()).unwrap();
-    assert_eq!(second.await.delivered(), 1);
-    assert_eq!(ledger.of(7), [0, 1]);
+    a_thread_keeps_the_turn(&signal, listen, 2).await;
 }
 
 #[tokio::test(start_paused = true)]

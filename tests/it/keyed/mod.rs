@@ -9,9 +9,11 @@ mod options;
 mod queue;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
-use crate::support::Gauge;
+use fanfare::{ListenBuilder, Signal};
+
+use crate::support::{Gauge, poll_once, settle};
 
 /// An event with a key and its number among those of that key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,40 @@ pub(crate) fn booking(account: u32, number: u32) -> Booking {
 )]
 pub(crate) fn account(booking: &Booking) -> u32 {
     booking.account
+}
+
+/// A blocking listener whose first call is given up keeps the turn until its thread returns; so many of its calls run until then, once a second event of the key has come.
+pub(crate) async fn a_thread_keeps_the_turn(
+    signal: &Signal<Booking>,
+    listen: ListenBuilder<'_, Booking>,
+    running: usize,
+) {
+    let ledger = Ledger::default();
+    let noted = ledger.clone();
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let sub = listen
+        .on_blocking(move |event: Booking| {
+            let _entry = noted.begin(event);
+            if event.number == 0 {
+                held.lock().unwrap().recv().unwrap();
+            }
+        })
+        .unwrap();
+    let mut first = Box::pin(signal.emit(booking(7, 0)));
+    assert!(poll_once(&mut first).is_none());
+    while ledger.gauge().now() == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    let mut second = Box::pin(signal.emit(booking(7, 1)));
+    assert!(poll_once(&mut second).is_none());
+    settle().await;
+    assert_eq!(sub.metadata().running(), running);
+    assert_eq!(ledger.of(7), [0]);
+    release.send(()).unwrap();
+    assert_eq!(second.await.delivered(), 1);
+    assert_eq!(ledger.of(7), [0, 1]);
 }
 
 /// Notes the calls of each key: whether they come in order, and whether two of a key overlap.
