@@ -8,6 +8,8 @@ use std::fmt;
 pub enum EnqueueError<E> {
     /// There is no room now. Trying again later can help.
     Full(E),
+    /// There was no room in time: [`Overflow::WaitUpTo`](crate::Overflow::WaitUpTo). Trying again later can help.
+    TimedOut(E),
     /// The signal was shut down. Trying again cannot help.
     Closed(E),
     /// The buffer is full, and the caller is a listener of the same signal: waiting for room would wait for itself. Emit the event in place,
@@ -22,15 +24,16 @@ impl<E> EnqueueError<E> {
     pub fn into_event(self) -> E {
         match self {
             Self::Full(event)
+            | Self::TimedOut(event)
             | Self::Closed(event)
             | Self::WouldDeadlock(event)
             | Self::NoRuntime(event) => event,
         }
     }
 
-    /// Whether there was no room. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
+    /// Whether there was no room, at once or in time. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full(_))
+        matches!(self, Self::Full(_) | Self::TimedOut(_))
     }
 
     /// Whether the signal was shut down. See [`Signal::try_enqueue`](crate::Signal::try_enqueue).
@@ -43,6 +46,7 @@ impl<E> fmt::Debug for EnqueueError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "Full(..)",
+            Self::TimedOut(_) => "TimedOut(..)",
             Self::Closed(_) => "Closed(..)",
             Self::WouldDeadlock(_) => "WouldDeadlock(..)",
             Self::NoRuntime(_) => "NoRuntime(..)",
@@ -55,6 +59,7 @@ impl<E> fmt::Display for EnqueueError<E> {
         let name = std::any::type_name::<E>();
         match self {
             Self::Full(_) => write!(f, "the buffer of `{name}` is full"),
+            Self::TimedOut(_) => write!(f, "the buffer of `{name}` stayed full"),
             Self::Closed(_) => write!(f, "the signal of `{name}` is closed"),
             Self::WouldDeadlock(_) => write!(
                 f,

@@ -9,6 +9,7 @@ mod error;
 mod keyed;
 mod overflow;
 mod queue;
+mod shape;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use error::EnqueueError;
 pub(crate) use keyed::{Drains, Due, Keyed, Queued};
 pub use overflow::{DropReason, Overflow};
 pub(crate) use queue::{Pushed, Queue};
+pub(crate) use shape::Shape;
 
 /// The buffer of a signal: one line for all, or one for each key.
 pub(crate) enum Buffer<E: Send + Sync + 'static> {

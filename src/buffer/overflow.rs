@@ -1,6 +1,7 @@
 //! What happens when a buffer is full.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What happens to an event when the buffer of its signal is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub enum Overflow {
     /// `enqueue` waits for room, first come, first served; `try_enqueue` gives the event back.
     #[default]
     Wait,
+    /// As `Wait`, and after so long the event is given back: [`EnqueueError::TimedOut`](crate::EnqueueError::TimedOut). Above zero. Needs tokio's timer.
+    WaitUpTo(Duration),
     /// Both give the event back at once.
     Reject,
     /// The event that has been in the buffer for longest makes room.
@@ -25,6 +28,8 @@ pub enum DropReason {
     Oldest,
     /// [`Overflow::DropNewest`] kept the buffer as it was.
     Newest,
+    /// A newer event of the same key took its place.
+    Superseded,
     /// The runtime that delivered the events ended.
     RuntimeEnded,
     /// Shutdown reached its deadline before the event's turn came.
@@ -36,6 +41,7 @@ impl fmt::Display for DropReason {
         f.write_str(match self {
             Self::Oldest => "made room for a newer one",
             Self::Newest => "the buffer was full",
+            Self::Superseded => "a newer one of its key came",
             Self::RuntimeEnded => "the runtime ended",
             Self::Shutdown => "shutdown reached its deadline",
         })

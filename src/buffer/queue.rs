@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{DropReason, EnqueueError, Overflow};
+use super::{DropReason, EnqueueError, Overflow, Shape};
 use crate::sync::{Mutex, Semaphore};
 
 /// A bounded first-in first-out queue that knows how many workers drain it.
@@ -10,8 +10,7 @@ pub(crate) struct Queue<E> {
     state: Mutex<State<E>>,
     /// One permit for each free place; its queue is the queue of those who wait for room.
     room: Semaphore,
-    capacity: usize,
-    overflow: Overflow,
+    shape: Shape,
     most_drains: usize,
 }
 
@@ -30,26 +29,25 @@ pub(crate) struct Pushed<E> {
 }
 
 impl<E> Queue<E> {
-    pub(crate) fn new(capacity: usize, overflow: Overflow, most_drains: usize) -> Self {
+    pub(crate) fn new(shape: Shape, most_drains: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 drains: 0,
                 closed: false,
             }),
-            room: Semaphore::new(capacity),
-            capacity,
-            overflow,
+            room: Semaphore::new(shape.capacity),
+            shape,
             most_drains,
         }
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.shape.capacity
     }
 
     pub(crate) fn overflow(&self) -> Overflow {
-        self.overflow
+        self.shape.overflow
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -69,8 +67,10 @@ impl<E> Queue<E> {
             place.forget();
             return Ok(self.push(&mut state, event, None));
         }
-        match self.overflow {
-            Overflow::Wait | Overflow::Reject => Err(EnqueueError::Full(event)),
+        match self.shape.overflow {
+            Overflow::Wait | Overflow::WaitUpTo(_) | Overflow::Reject => {
+                Err(EnqueueError::Full(event))
+            }
             Overflow::DropNewest => Ok(Pushed {
                 dropped: Some((event, DropReason::Newest)),
                 start_drain: false,

@@ -36,6 +36,10 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// A permit for each call that may go on in the background.
     pub(crate) background: Arc<Semaphore>,
+    /// Fires when a shutdown begins, once intake is closed: what waits for more events goes on with those that it has.
+    pub(crate) closing: Alarm,
+    /// Fires when a shutdown has ended: nothing comes any more.
+    pub(crate) ended: Alarm,
     /// Fires when shutdown has waited long enough.
     pub(crate) drained: Alarm,
     voice: Voice,
@@ -58,6 +62,8 @@ impl Core {
             keyed: None,
             gate: Gate::default(),
             counters: Counters::default(),
+            closing: Alarm::default(),
+            ended: Alarm::default(),
             drained: Alarm::default(),
             voice: Voice::default(),
         }

@@ -37,7 +37,7 @@ impl Ended {
     }
 }
 
-/// Fires once, when shutdown has waited long enough. Every emission that suspends waits for it, so it is the least that can be waited for: a lock when it begins and one when it ends.
+/// Fires once. That of a shutdown that has waited long enough is waited for by every emission that suspends, so it is the least that can be waited for: a lock when it begins and one when it ends.
 #[derive(Default)]
 pub(crate) struct Alarm {
     fired: AtomicBool,
@@ -56,14 +56,14 @@ impl Alarm {
     }
 
     /// Ready once it has fired.
-    pub(super) async fn fires(&self) {
+    pub(crate) async fn fires(&self) {
         let fires = self.wait();
         if !self.has_fired() {
             fires.await;
         }
     }
 
-    fn has_fired(&self) -> bool {
+    pub(crate) fn has_fired(&self) -> bool {
         self.fired.load(Ordering::SeqCst)
     }
 }

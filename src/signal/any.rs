@@ -83,6 +83,7 @@ impl<E: Event> AnySignal for Inner<E> {
     fn close(&self) {
         self.core.gate.close(self.registry.home());
         self.buffer.close();
+        self.core.closing.fire();
     }
 
     fn deliver_pending(self: Arc<Self>) {

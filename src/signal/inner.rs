@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued};
+use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued, Shape};
 use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Holding, Options, Order, Pass};
 use crate::event::Event;
 use crate::keyed::{EventKey, Host};
@@ -55,7 +55,9 @@ impl<E: Event> Inner<E> {
         });
         let buffer = match &keyed {
             Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
-            None => Buffer::Queue(Queue::new(capacity, overflow, options.enqueue_concurrency)),
+            None => Buffer::Queue({
+                Queue::new(Shape { capacity, overflow }, options.enqueue_concurrency)
+            }),
         };
         let max_detached = Arc::new(Semaphore::new(options.max_detached));
         let home = Mutex::new(options.runtime.clone());

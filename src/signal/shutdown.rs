@@ -57,7 +57,7 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
         signal.close();
         Arc::clone(signal).deliver_pending();
     }
-    without_permit(async {
+    let left = without_permit(async {
         let mut left = Shutdown::default();
         if timeout(limit, drained_and_let_go(&signals, &mut left))
             .await
@@ -77,7 +77,11 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
         left.add_held(&signals);
         left
     })
-    .await
+    .await;
+    for signal in &signals {
+        signal.core().ended.fire();
+    }
+    left
 }
 
 /// Waits until all is done but what paused listeners hold, which nobody waits for, and drops that.
