@@ -27,7 +27,7 @@
 //! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
-//! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
+//! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`], [`Signal::ready`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | roll a listener out to a fraction | [`Rollout`], [`ListenBuilder::rollout`] |
 //! | switch listeners off and on | [`Subscription::disable`], [`Pause`], [`Signal::pause`], [`Changed`] |
@@ -72,8 +72,9 @@ pub use outcome::{
 pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
-    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Pause, Scoped, Shutdown, Signal,
-    SignalBuilder, Subscription, SwitchError, Undelivered, Unfinished, WeakSignal, WithDelivery,
+    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Pause, Ready, ReadyError, Scoped,
+    Shutdown, Signal, SignalBuilder, Subscription, SwitchError, Undelivered, Unfinished,
+    WeakSignal, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.

@@ -8,10 +8,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{DropReason, EnqueueError, Overflow, Pushed};
+use super::marks::{IsClosed, Marks, Pressure, Relief};
+use super::{DropReason, EnqueueError, Overflow, Pushed, Shape};
 use crate::keyed::{EventKey, Fingerprint, Lines, Turn};
 use crate::pool::Pool;
-use crate::sync::{AtomicUsize, Mutex, Ordering, OwnedSemaphorePermit, Semaphore};
+use crate::sync::{AtomicUsize, Mutex, Ordering, OwnedSemaphorePermit, Semaphore, timeout};
 
 /// So many events that are due are no memory to give back.
 const SHORT: usize = 1_024;
@@ -37,9 +38,11 @@ pub(crate) struct Keyed<E: Send + Sync + 'static> {
     room: Box<[Arc<Semaphore>]>,
     capacity: usize,
     overflow: Overflow,
+    marks: Marks,
     lanes: Pool,
     /// Events that were taken and have not been handed to a drain or dropped.
     waiting: AtomicUsize,
+    relief: Relief,
 }
 
 struct State<E: Send + Sync + 'static> {
@@ -50,6 +53,8 @@ struct State<E: Send + Sync + 'static> {
     /// and those whose emission has suspended.
     suspended: usize,
     closed: bool,
+    /// Looked at after each change of `waiting`, under the lock: the last look sees them all.
+    pressure: Pressure,
 }
 
 /// What a drain does, for whoever counts it out.
@@ -83,12 +88,8 @@ impl<E: Send + Sync + 'static> State<E> {
 
 impl<E: Send + Sync + 'static> Keyed<E> {
     /// At least one event to a part.
-    pub(crate) fn new(
-        key: EventKey<E>,
-        capacity: usize,
-        overflow: Overflow,
-        lanes: Pool,
-    ) -> Arc<Self> {
+    pub(crate) fn new(key: EventKey<E>, shape: &Shape<E>, lanes: Pool) -> Arc<Self> {
+        let capacity = shape.capacity;
         let parts = lanes.size().min(capacity);
         let part = |n| capacity / parts + usize::from(n < capacity % parts);
         Arc::new(Self {
@@ -100,14 +101,17 @@ impl<E: Send + Sync + 'static> Keyed<E> {
                 looking: 0,
                 suspended: 0,
                 closed: false,
+                pressure: Pressure::new(shape.marks),
             }),
             room: (0..parts)
                 .map(|n| Arc::new(Semaphore::new(part(n))))
                 .collect(),
             capacity,
-            overflow,
+            overflow: shape.overflow,
+            marks: shape.marks,
             lanes,
             waiting: AtomicUsize::new(0),
+            relief: Relief::new(),
         })
     }
 
@@ -117,6 +121,10 @@ impl<E: Send + Sync + 'static> Keyed<E> {
 
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        self.marks
     }
 
     pub(crate) fn lanes(&self) -> &Pool {
@@ -165,13 +173,21 @@ impl<E: Send + Sync + 'static> Keyed<E> {
         }
     }
 
-    /// Waits for room in the part of the event's key, then takes it.
+    /// Waits for room in the part of the event's key, for as long as the policy says, then takes it.
     pub(crate) async fn push_when_free(
         self: &Arc<Self>,
         event: E,
     ) -> Result<Pushed<E>, EnqueueError<E>> {
         let key = self.key_of(&event);
-        match Arc::clone(self.part(key)).acquire_owned().await {
+        let place = Arc::clone(self.part(key)).acquire_owned();
+        let place = match self.overflow {
+            Overflow::WaitUpTo(limit) => match timeout(limit, place).await {
+                Ok(place) => place,
+                Err(_) => return Err(EnqueueError::TimedOut(event)),
+            },
+            _ => place.await,
+        };
+        match place {
             Ok(place) => self.push(key, Queued { event, place }),
             Err(_) => Err(EnqueueError::Closed(event)),
         }
@@ -184,10 +200,13 @@ impl<E: Send + Sync + 'static> Keyed<E> {
     ) -> Result<Pushed<E>, EnqueueError<E>> {
         // Counted before the look at `closed`, and shutdown closes before it counts: either the event is refused or shutdown waits for it.
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        if self.state.lock().closed {
+        let mut state = self.state.lock();
+        if state.closed {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
             return Err(EnqueueError::Closed(queued.event));
         }
+        state.pressure.rise(self.len());
+        drop(state);
         if let Some((turn, queued)) = self.lines.line_up(key, queued) {
             self.make_due(Due { turn, queued });
         }
@@ -217,14 +236,17 @@ impl<E: Send + Sync + 'static> Keyed<E> {
         } else {
             state.drains -= 1;
         }
+        let relieved = state.pressure.fall(self.len());
         // Whatever made it so long has been taken out one by one since.
         if state.due.is_empty() && state.due.capacity() > SHORT {
             state.due = VecDeque::new();
         }
-        Found {
-            start_drain: due.is_some() && state.begin_drain(self.lane_count()),
-            due,
+        let start_drain = due.is_some() && state.begin_drain(self.lane_count());
+        drop(state);
+        if relieved {
+            self.relief.comes();
         }
+        Found { due, start_drain }
     }
 
     /// The emission of a drain has suspended. True if a further drain is to be started, which is counted already.
@@ -270,6 +292,9 @@ impl<E: Send + Sync + 'static> Keyed<E> {
         let due = due.into_iter().map(|due| due.queued);
         let all: Vec<_> = due.chain(in_line).collect();
         self.waiting.fetch_sub(all.len(), Ordering::SeqCst);
+        if self.state.lock().pressure.fall(self.len()) {
+            self.relief.comes();
+        }
         all.into_iter().map(|queued| queued.event).collect()
     }
 
@@ -279,6 +304,33 @@ impl<E: Send + Sync + 'static> Keyed<E> {
         for part in &self.room {
             part.close();
         }
+        self.relief.close();
+    }
+
+    /// Whether there is no pressure, and nobody waits for that, or this one is `first`.
+    pub(crate) fn try_ready(&self, first: bool) -> Result<bool, IsClosed> {
+        let turn = self.relief.turn.try_acquire();
+        let pressed = self.look_at_pressure()?;
+        Ok(!pressed && (turn.is_ok() || first))
+    }
+
+    /// Waits until there is no pressure.
+    pub(crate) async fn ready(&self) -> Result<(), IsClosed> {
+        let turn = self.relief.turn.acquire().await;
+        turn.as_ref().map_err(|_| IsClosed)?;
+        self.relief.wait(|| self.look_at_pressure()).await
+    }
+
+    fn look_at_pressure(&self) -> Result<bool, IsClosed> {
+        let state = self.state.lock();
+        if state.closed {
+            return Err(IsClosed);
+        }
+        Ok(state.pressure.is_on())
+    }
+
+    pub(crate) fn is_under_pressure(&self) -> bool {
+        self.state.lock().pressure.is_on()
     }
 
     /// How many events wait for their turn or a lane.

@@ -3,21 +3,30 @@
 //! # Failures
 //!
 //! - **Full**: what happens is the [`Overflow`] policy; a refused event is given back, a dropped one is counted and shown to the callback.
+//! - **Under pressure** for long: who waits for that to end waits in a queue, first come, first served; whoever leaves it loses no place.
 //! - **Closed**: events are given back, those who wait for room included.
 
 mod error;
 mod keyed;
+mod marks;
 mod overflow;
+mod places;
 mod queue;
 mod shape;
+mod store;
 
 use std::sync::Arc;
 
 pub use error::EnqueueError;
 pub(crate) use keyed::{Drains, Due, Keyed, Queued};
+pub(crate) use marks::{IsClosed, Marks};
 pub use overflow::{DropReason, Overflow};
+pub(crate) use places::Places;
 pub(crate) use queue::{Pushed, Queue};
-pub(crate) use shape::Shape;
+pub(crate) use shape::{Lanes, Shape};
+
+/// What is kept for an event to come: nothing where each key has a line, since only the event says in which part of the buffer its place is.
+pub(crate) type Reserved = Option<Places>;
 
 /// The buffer of a signal: one line for all, or one for each key.
 pub(crate) enum Buffer<E: Send + Sync + 'static> {
@@ -35,7 +44,7 @@ impl<E: Send + Sync + 'static> Buffer<E> {
 
     pub(crate) fn overflow(&self) -> Overflow {
         match self {
-            Self::Queue(queue) => queue.overflow(),
+            Self::Queue(queue) => queue.shape().overflow,
             Self::Keyed(keyed) => keyed.overflow(),
         }
     }
@@ -60,6 +69,64 @@ impl<E: Send + Sync + 'static> Buffer<E> {
         match self {
             Self::Queue(queue) => queue.push_when_free(event).await,
             Self::Keyed(keyed) => keyed.push_when_free(event).await,
+        }
+    }
+
+    /// Reserves room for one event, as far as that can be, if it can without waiting and there is no pressure. `first`: before those who wait for it.
+    pub(crate) fn try_reserve(&self, first: bool) -> Result<Option<Reserved>, IsClosed> {
+        match self {
+            Self::Queue(queue) => Ok(queue.try_reserve(first)?.map(Some)),
+            Self::Keyed(keyed) => Ok(keyed.try_ready(first)?.then_some(None)),
+        }
+    }
+
+    /// Waits for it.
+    pub(crate) async fn reserve(&self) -> Result<Reserved, IsClosed> {
+        match self {
+            Self::Queue(queue) => queue.reserve().await.map(Some),
+            Self::Keyed(keyed) => keyed.ready().await.map(|()| None),
+        }
+    }
+
+    /// Takes the event into the room that was reserved for it, or else as `try_push` does.
+    pub(crate) fn push_reserved(
+        &self,
+        event: E,
+        reserved: Reserved,
+    ) -> Result<Pushed<E>, EnqueueError<E>> {
+        match (self, reserved) {
+            (Self::Queue(queue), Some(places)) => queue.push_reserved(event, places),
+            (buffer, _) => buffer.try_push(event),
+        }
+    }
+
+    /// What is to be said of it beside its size and policy, for a person.
+    pub(crate) fn words(&self) -> Vec<(&'static str, String)> {
+        let marks = |marks: Marks| {
+            let Marks { low, high } = marks;
+            let text = format!("under pressure from {high} events on, until there are {low}");
+            ("watermarks", text)
+        };
+        let shape = match self {
+            Self::Queue(queue) => queue.shape(),
+            Self::Keyed(keyed) => return vec![marks(keyed.marks())],
+        };
+        let mut words = vec![marks(shape.marks)];
+        if let Some(Lanes { count, aging, .. }) = &shape.lanes {
+            let text =
+                format!("{count} lanes of the buffer's size, aged when passed over {aging} times");
+            words.push(("priorities", text));
+        }
+        if shape.latest.is_some() {
+            words.push(("latest", "one event of each key in the buffer".to_owned()));
+        }
+        words
+    }
+
+    pub(crate) fn is_under_pressure(&self) -> bool {
+        match self {
+            Self::Queue(queue) => queue.is_under_pressure(),
+            Self::Keyed(keyed) => keyed.is_under_pressure(),
         }
     }
 

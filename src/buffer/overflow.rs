@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::OptionError;
+
 /// What happens to an event when the buffer of its signal is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,7 +16,8 @@ pub enum Overflow {
     WaitUpTo(Duration),
     /// Both give the event back at once.
     Reject,
-    /// The event that has been in the buffer for longest makes room.
+    /// The event that has been in the buffer for longest makes room, of those in its lane where there are [priorities](crate::SignalBuilder::priorities). If every place is kept for somebody
+    /// who is [`ready`](crate::Signal::ready), there is none, and the event is given back.
     DropOldest,
     /// The event that comes is dropped.
     DropNewest,
@@ -28,12 +31,40 @@ pub enum DropReason {
     Oldest,
     /// [`Overflow::DropNewest`] kept the buffer as it was.
     Newest,
-    /// A newer event of the same key took its place.
+    /// A newer event of the same key took its place: [`latest_by`](crate::SignalBuilder::latest_by).
     Superseded,
     /// The runtime that delivered the events ended.
     RuntimeEnded,
     /// Shutdown reached its deadline before the event's turn came.
     Shutdown,
+}
+
+impl DropReason {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Oldest,
+        Self::Newest,
+        Self::Superseded,
+        Self::RuntimeEnded,
+        Self::Shutdown,
+    ];
+}
+
+impl Overflow {
+    /// Whether `enqueue` waits for room.
+    pub(crate) fn waits(self) -> bool {
+        matches!(self, Self::Wait | Self::WaitUpTo(_))
+    }
+
+    pub(crate) fn check(self) -> Result<(), OptionError> {
+        if self == Self::WaitUpTo(Duration::ZERO) {
+            return Err(OptionError::new(
+                "overflow",
+                "WaitUpTo(0ns)",
+                "it takes a wait above zero, or `Reject`",
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for DropReason {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Bus;
-use crate::buffer::Overflow;
+use crate::buffer::{Marks, Overflow};
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
@@ -111,6 +111,12 @@ impl BusBuilder {
     /// What happens when a buffer is full. See [`SignalBuilder::overflow`].
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.options.overflow = overflow;
+        self
+    }
+
+    /// Between which marks the buffer of each signal is under pressure. See [`SignalBuilder::watermarks`].
+    pub fn watermarks(mut self, low: usize, high: usize) -> Self {
+        self.options.marks = Some(Marks { low, high });
         self
     }
 

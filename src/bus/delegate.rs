@@ -12,7 +12,7 @@ use crate::error::BoxError;
 use crate::event::{Delivery, Event, IntoEvents, IntoFollowUps};
 use crate::listener::Listener;
 use crate::outcome::IntoOutcome;
-use crate::signal::{ListenBuilder, Subscription};
+use crate::signal::{ListenBuilder, Ready, ReadyError, Subscription};
 
 /// # Registration and sending
 ///
@@ -189,5 +189,28 @@ impl Bus {
     /// Gives the event back: see [`EnqueueError`].
     pub fn try_enqueue<E: Event>(&self, event: E) -> Result<(), EnqueueError<E>> {
         self.signal().try_enqueue(event)
+    }
+
+    /// Waits until the buffer of the signal has room and is not under pressure, and keeps that room. See [`Signal::ready`](crate::Signal::ready).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadyError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped before it is ready, the room goes to whoever waits next.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = fanfare::Bus::new();
+    /// bus.ready::<u32>().await?.enqueue(1)?;
+    /// assert_eq!(bus.signal::<u32>().stats().enqueued(), 1);
+    /// # Ok(()) }
+    /// ```
+    pub async fn ready<E: Event>(&self) -> Result<Ready<E>, ReadyError> {
+        self.signal().ready().await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::buffer::Overflow;
+use crate::buffer::{Marks, Overflow};
 use crate::error::{OptionError, check_count};
 use crate::keyed::{DEFAULT_LANES, check_lanes};
 use crate::outcome::ReportEntry;
@@ -150,6 +150,7 @@ pub(crate) struct Options {
     pub(crate) own_lanes: bool,
     pub(crate) buffer: usize,
     pub(crate) overflow: Overflow,
+    pub(crate) marks: Option<Marks>,
     pub(crate) enqueue_concurrency: usize,
     pub(crate) max_detached: usize,
     pub(crate) max_background: usize,
@@ -174,6 +175,7 @@ impl Default for Options {
             own_lanes: false,
             buffer: 1_024,
             overflow: Overflow::Wait,
+            marks: None,
             enqueue_concurrency: 1,
             max_detached: 10_000,
             max_background: 1_000,
@@ -221,7 +223,7 @@ impl Options {
             return refuse(
                 "overflow",
                 &"DropOldest with `keyed_by`",
-                "it takes `Wait`, `Reject` or `DropNewest`: an event that has its place in the order keeps it",
+                "it takes `Wait`, `WaitUpTo`, `Reject` or `DropNewest`: an event that has its place in the order keeps it",
             );
         }
         if self.enqueue_concurrency != 1 {
@@ -256,6 +258,10 @@ impl Options {
             1 << 24,
             "it takes 1 to 16,777,216 events",
         )?;
+        self.overflow.check()?;
+        if let Some(marks) = self.marks {
+            marks.check(self.buffer)?;
+        }
         check_count(
             "enqueue_concurrency",
             self.enqueue_concurrency,

@@ -1,5 +1,6 @@
 //! What a signal has done.
 
+use crate::buffer::DropReason;
 use crate::outcome::{Counts, Outcome};
 use crate::registry::Totals;
 use crate::sync::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ pub struct Stats {
     pub(crate) emissions: u64,
     pub(crate) dead: u64,
     pub(crate) enqueued: u64,
-    pub(crate) dropped: u64,
+    pub(crate) dropped: [u64; DropReason::ALL.len()],
     pub(crate) refused: u64,
     pub(crate) suppressed: u64,
     pub(crate) follow_ups_lost: u64,
@@ -53,9 +54,24 @@ impl Stats {
         self.enqueued
     }
 
-    /// Events that the buffer dropped: by overflow, at the end of a runtime, or at the deadline of a shutdown. See [`Stats`](crate::Stats).
+    /// Events that the buffer dropped, for whatever reason: by overflow, for a newer event of the key, at the end of a runtime, or at the deadline of a shutdown. See [`Stats`](crate::Stats).
     pub fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped.iter().sum()
+    }
+
+    /// Events that the buffer dropped for this reason.
+    ///
+    /// ```
+    /// use fanfare::{DropReason, Overflow, Signal};
+    ///
+    /// let signal = Signal::<u32>::builder().buffer(1).overflow(Overflow::DropOldest).build();
+    /// signal.try_enqueue(1).unwrap();
+    /// signal.try_enqueue(2).unwrap();
+    /// assert_eq!(signal.stats().dropped_by(DropReason::Oldest), 1);
+    /// assert_eq!(signal.stats().dropped_by(DropReason::Newest), 0);
+    /// ```
+    pub fn dropped_by(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
     }
 
     /// Events that were given back by `enqueue`, `try_enqueue` and `emit_detached`. See [`Stats`](crate::Stats).
@@ -84,7 +100,8 @@ impl Stats {
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) enqueued: AtomicU64,
-    pub(crate) dropped: AtomicU64,
+    /// For each reason.
+    pub(crate) dropped: [AtomicU64; DropReason::ALL.len()],
     pub(crate) refused: AtomicU64,
     pub(crate) follow_ups_lost: AtomicU64,
     /// How many calls had each outcome but `Done`, which the registry counts.
@@ -110,7 +127,7 @@ impl Counters {
             dead: totals.dead(),
             registrations: totals.registrations(),
             enqueued: read(&self.enqueued),
-            dropped: read(&self.dropped),
+            dropped: std::array::from_fn(|n| read(&self.dropped[n])),
             refused: read(&self.refused),
             suppressed,
             follow_ups_lost: read(&self.follow_ups_lost),

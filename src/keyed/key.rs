@@ -1,8 +1,9 @@
 //! From an event to the bits that stand for its key.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
 use crate::event::Delivery;
@@ -93,9 +94,12 @@ impl<E> Clone for EventKey<E> {
     }
 }
 
+/// A map from keys to what is known of them.
+pub(crate) type ByFingerprint<V> = HashMap<Fingerprint, V, BuildHasherDefault<AsIs>>;
+
 /// Passes the bits of a fingerprint on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct AsIs(u64);
+pub(crate) struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn write(&mut self, bytes: &[u8]) {

@@ -14,7 +14,7 @@ mod swept;
 #[cfg_attr(any(fanfare_loom, fanfare_shuttle), path = "table_model.rs")]
 mod table;
 
-pub(crate) use key::{EventKey, Fingerprint, KeyBy, Seeds};
+pub(crate) use key::{ByFingerprint, EventKey, Fingerprint, KeyBy, Seeds};
 pub(crate) use lines::{Host, Lines, Turn};
 pub(crate) use swept::Swept;
 pub(crate) use table::Table;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::buffering::Buffering;
 use super::inner::OnDropped;
 use super::{Inner, Signal};
 use crate::buffer::{DropReason, Overflow};
@@ -30,6 +31,7 @@ pub struct SignalBuilder<E: Event> {
     on_dropped: Vec<OnDropped<E>>,
     keyed: Option<EventKey<E>>,
     lanes: Option<usize>,
+    pub(super) buffering: Buffering<E>,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
@@ -47,6 +49,7 @@ impl<E: Event> SignalBuilder<E> {
             on_dropped: Vec::new(),
             keyed: None,
             lanes: None,
+            buffering: Buffering::default(),
         }
     }
 
@@ -130,13 +133,13 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
-    /// How many events `enqueue` may buffer. Default: 1,024; from 1 to 16,777,216. See [`Signal::builder`](crate::Signal::builder).
+    /// How many events `enqueue` may buffer, in each lane where there are [priorities](Self::priorities). Default: 1,024; from 1 to 16,777,216. See [`Signal::builder`](crate::Signal::builder).
     pub fn buffer(mut self, events: usize) -> Self {
         self.options.buffer = events;
         self
     }
 
-    /// What happens when the buffer is full. Default: [`Overflow::Wait`].
+    /// What happens when the buffer is full. Default: [`Overflow::Wait`]; a wait with a limit takes one above zero.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.options.overflow = overflow;
         self
@@ -265,6 +268,8 @@ impl<E: Event> SignalBuilder<E> {
         self.layers.check()?;
         let mut options = self.options;
         options.use_lanes(self.keyed.is_some(), self.lanes)?;
+        self.buffering.check(self.keyed.is_some())?;
+        let shape = self.buffering.shape(&options);
         let name = match self.name {
             Some(name) if name.is_empty() => {
                 return Err(OptionError::new(
@@ -277,7 +282,14 @@ impl<E: Event> SignalBuilder<E> {
             None => std::any::type_name::<E>().into(),
         };
         Ok(Signal {
-            inner: Inner::new(name, options, self.layers, self.on_dropped, self.keyed),
+            inner: Inner::new(
+                name,
+                options,
+                self.layers,
+                self.on_dropped,
+                self.keyed,
+                shape,
+            ),
         })
     }
 }

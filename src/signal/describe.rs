@@ -76,6 +76,7 @@ impl Description {
             ("failures", failures),
             ("panics", panics.to_owned()),
         ];
+        lines.extend(inner.buffer.words());
         if let Some(permits) = keyed {
             lines.push(("keyed", format!("each key in order, {permits} for lanes")));
         }

@@ -38,6 +38,7 @@ impl<E: Event> Inner<E> {
         layers: Layers,
         on_dropped: Vec<OnDropped<E>>,
         keyed: Option<EventKey<E>>,
+        shape: Shape<E>,
     ) -> Arc<Self> {
         let order = match options.order {
             Order::Fifo => SnapshotOrder::OldestFirst,
@@ -45,19 +46,16 @@ impl<E: Event> Inner<E> {
         };
         let registry = Registry::new(name, order);
         registry.home().set_observers(options.on_change.clone());
-        let (capacity, overflow) = (options.buffer, options.overflow);
         let keyed = keyed.map(|key| {
             let lanes = options
                 .pool
                 .clone()
                 .expect("where keys have lines, there are lanes");
-            Keyed::new(key, capacity, overflow, lanes)
+            Keyed::new(key, &shape, lanes)
         });
         let buffer = match &keyed {
             Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
-            None => Buffer::Queue({
-                Queue::new(Shape { capacity, overflow }, options.enqueue_concurrency)
-            }),
+            None => Buffer::Queue(Queue::new(shape, options.enqueue_concurrency)),
         };
         let max_detached = Arc::new(Semaphore::new(options.max_detached));
         let home = Mutex::new(options.runtime.clone());
@@ -122,7 +120,8 @@ impl<E: Event> Inner<E> {
 
     /// Shows a dropped event to the callbacks. Each but the last gets a clone.
     pub(super) fn dropped(&self, event: E, reason: DropReason) {
-        self.core.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        let count = &self.core.counters.dropped[reason as usize];
+        count.fetch_add(1, Ordering::Relaxed);
         let Some((last, others)) = self.on_dropped.split_last() else {
             return;
         };

@@ -68,9 +68,14 @@ impl<E: Event> Signal<E> {
         self.inner.core.stats()
     }
 
-    /// How many events the buffer holds, and how many it can hold. See [`Signal::keys`](crate::Signal::keys).
+    /// How many events the buffer holds, and how many it can hold, in all its lanes. See [`Signal::keys`](crate::Signal::keys).
     pub fn buffered(&self) -> (usize, usize) {
         (self.inner.buffer.len(), self.inner.buffer.capacity())
+    }
+
+    /// Whether the buffer has reached its high mark, and not fallen to the low one since. See [`SignalBuilder::watermarks`](crate::SignalBuilder::watermarks).
+    pub fn is_under_pressure(&self) -> bool {
+        self.inner.buffer.is_under_pressure()
     }
 
     /// The options in effect, as text. See [`Description`].

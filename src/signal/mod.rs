@@ -8,6 +8,7 @@
 
 mod any;
 mod batch;
+mod buffering;
 mod builder;
 mod change;
 mod dead_letter;
@@ -22,6 +23,7 @@ mod keyed;
 mod listen;
 mod on;
 mod pause;
+mod ready;
 mod register;
 mod send;
 mod shutdown;
@@ -38,6 +40,7 @@ pub use handle::{Signal, WeakSignal};
 pub(crate) use inner::Inner;
 pub use listen::{EventOnly, ListenBuilder, OnceMeans, WithDelivery};
 pub use pause::Pause;
+pub use ready::{Ready, ReadyError};
 pub(crate) use shutdown::shutdown;
 pub use shutdown::{Shutdown, Undelivered, Unfinished};
 pub use subscription::{Scoped, Subscription};

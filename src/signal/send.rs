@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Signal;
-use crate::buffer::{EnqueueError, Overflow};
+use crate::buffer::EnqueueError;
 use crate::context::{is_within, without_permit};
 use crate::dispatch::{Emit, Pass};
 use crate::event::Event;
@@ -83,7 +83,8 @@ impl<E: Event> Signal<E> {
         Ok(())
     }
 
-    /// Puts the event into the bounded buffer; waits for room if it is full and the policy is [`Overflow::Wait`]. The signal owns the event then:
+    /// Puts the event into the bounded buffer; waits for room if it is full and the policy is [`Overflow::Wait`](crate::Overflow::Wait) or
+    /// [`WaitUpTo`](crate::Overflow::WaitUpTo). The signal owns the event then:
     /// it is delivered whether or not the caller goes on.
     ///
     /// Events are emitted one at a time in their order, unless `enqueue_concurrency` says otherwise. Failures go to the failure callbacks, or
@@ -117,7 +118,7 @@ impl<E: Event> Signal<E> {
     pub async fn enqueue(&self, event: E) -> Result<(), EnqueueError<E>> {
         let inner = &self.inner;
         let pushed = match inner.buffer.try_push(event) {
-            Err(EnqueueError::Full(event)) if inner.buffer.overflow() == Overflow::Wait => {
+            Err(EnqueueError::Full(event)) if inner.buffer.overflow().waits() => {
                 if is_within(|call| call.signal == inner.core.id) {
                     Err(EnqueueError::WouldDeadlock(event))
                 } else if !inner.deliver_pending() {
@@ -156,7 +157,10 @@ impl<E: Event> Signal<E> {
         self.counted(pushed.map(|pushed| self.inner.accept(pushed)))
     }
 
-    fn counted(&self, result: Result<(), EnqueueError<E>>) -> Result<(), EnqueueError<E>> {
+    pub(super) fn counted(
+        &self,
+        result: Result<(), EnqueueError<E>>,
+    ) -> Result<(), EnqueueError<E>> {
         if result.is_err() {
             self.inner
                 .core

@@ -26,7 +26,7 @@ pub(crate) use local::LocalKey;
 #[cfg(any(fanfare_loom, fanfare_shuttle))]
 pub(crate) use twin::model_local;
 pub(crate) use twin::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Handle, JoinHandle, JoinSet, Notify,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Handle, JoinHandle, JoinSet, MutexGuard, Notify,
     OwnedSemaphorePermit, Semaphore, TaskId, fence, lazy_static, sleep_until, thread_local,
     thread_yield, timeout, yield_now,
 };
@@ -40,7 +40,7 @@ impl<T> Mutex<T> {
         Self(twin::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> twin::MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod blocking;
+mod buffer;
 mod change;
 mod compile_fail;
 mod dispatch;
