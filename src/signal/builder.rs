@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::inner::OnDropped;
-use super::{Inner, Signal};
+use super::{Inner, Signal, observe};
 use crate::buffer::{DropReason, Overflow};
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
@@ -30,6 +30,8 @@ pub struct SignalBuilder<E: Event> {
     on_dropped: Vec<OnDropped<E>>,
     keyed: Option<EventKey<E>>,
     lanes: Option<usize>,
+    /// The pool is the signal's own, not that of its bus.
+    own_pool: bool,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
@@ -47,6 +49,7 @@ impl<E: Event> SignalBuilder<E> {
             on_dropped: Vec::new(),
             keyed: None,
             lanes: None,
+            own_pool: false,
         }
     }
 
@@ -127,6 +130,7 @@ impl<E: Event> SignalBuilder<E> {
     /// Bounds how many listeners run at once; clones of one pool share the bound. Default: none. See [`Signal::builder`](crate::Signal::builder).
     pub fn pool(mut self, pool: Pool) -> Self {
         self.options.pool = Some(pool);
+        self.own_pool = true;
         self
     }
 
@@ -276,9 +280,12 @@ impl<E: Event> SignalBuilder<E> {
             Some(name) => name.into(),
             None => std::any::type_name::<E>().into(),
         };
-        Ok(Signal {
-            inner: Inner::new(name, options, self.layers, self.on_dropped, self.keyed),
-        })
+        let pool = options.pool.clone().filter(|_| self.own_pool);
+        let inner = Inner::new(name, options, self.layers, self.on_dropped, self.keyed);
+        if let Some(pool) = pool {
+            observe(&pool, inner.registry.home());
+        }
+        Ok(Signal { inner })
     }
 }
 
