@@ -5,8 +5,8 @@ use crate::pool::scaling::numbers::{ratio, whole};
 
 /// So many ticks are looked at together: arrivals come by chance, and one tick says little.
 const WINDOW: usize = 10;
-/// A fixed size within this share of the best throughput is as good: of those, the smallest is best.
-const AS_GOOD: f64 = 0.995;
+/// A fixed size that has done this share of what any other has, at every moment, is as good: of those, the smallest is best.
+const AS_GOOD: f64 = 0.98;
 /// From one fixed size that is tried to the next.
 const GROWTH: f64 = 1.2;
 
@@ -28,10 +28,20 @@ pub(super) fn compare(run: Run, min: usize, max: usize, fixed: impl Fn(usize) ->
         }
         size = whole(ratio(size) * GROWTH).max(size + 1).min(max);
     }
-    let most = tried.iter().map(|(_, run)| run.completed()).max();
-    let enough = count(most.unwrap_or(0)) * AS_GOOD;
-    let good = |(_, run): &(usize, Run)| count(run.completed()) >= enough;
-    let best = tried.iter().position(good).unwrap_or(0);
+    let all: Vec<Vec<u64>> = tried.iter().map(|(_, run)| done(run)).collect();
+    let good = |run: &Vec<u64>| {
+        let mut ticks = run.iter().enumerate().skip(WINDOW);
+        ticks.all(|(tick, done)| {
+            let most = all.iter().map(|other| other[tick]).max();
+            count(*done) >= count(most.unwrap_or(0)) * AS_GOOD
+        })
+    };
+    // If none is good all the time, the largest throughput in all decides.
+    let best = all.iter().position(good).or_else(|| {
+        let last = all.iter().enumerate().rev();
+        last.max_by_key(|(_, run)| run.last()).map(|(place, _)| place)
+    });
+    let best = best.unwrap_or(0);
     let (best_size, best) = tried.swap_remove(best);
     Comparison {
         run,
@@ -40,13 +50,23 @@ pub(super) fn compare(run: Run, min: usize, max: usize, fixed: impl Fn(usize) ->
     }
 }
 
+/// The jobs that had ended at the end of each tick.
+fn done(run: &Run) -> Vec<u64> {
+    let ticks = run.ticks().iter();
+    let sums = ticks.scan(0, |sum, tick| {
+        *sum += tick.completed;
+        Some(*sum)
+    });
+    sums.collect()
+}
+
 impl Comparison {
     /// The run of the pool that scaled itself. See [`Simulation`](crate::scaling::Simulation).
     pub fn run(&self) -> &Run {
         &self.run
     }
 
-    /// The fixed size with the best throughput; of those that are as good to half a percent, the smallest. Sizes that differ by a fifth are tried. See
+    /// The best fixed size: the smallest that at no moment is more than 2% behind what any other has done by then. Sizes that differ by a fifth are tried. See
     /// [`Simulation`](crate::scaling::Simulation).
     pub fn best_size(&self) -> usize {
         self.best_size
