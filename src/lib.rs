@@ -69,7 +69,7 @@ pub use outcome::{
     CallError, Cancellation, Cause, EmitError, FollowUpError, IntoOutcome, Outcome, Rejection,
     Report, ReportEntry, Skip, Verdict,
 };
-pub use pool::{Pool, PoolBuilder, WhenFull};
+pub use pool::{Balance, Pool, PoolBuilder, Scaled, Scaling, WhenFull, scaling};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
     Batch, Description, EventOnly, ListenBuilder, OnceMeans, Pause, Ready, ReadyError, Scoped,

@@ -49,7 +49,7 @@ pub struct Bus {
     inner: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     signals: Map,
     options: Options,
     layers: Layers,
@@ -86,14 +86,29 @@ impl Bus {
     pub(super) fn with_options(options: Options, layers: Layers, name: Arc<str>) -> Self {
         let home = Arc::new(Home::new(name));
         home.set_observers(options.on_change.clone());
-        Self {
+        let pool = options.pool.clone();
+        let bus = Self {
             inner: Arc::new(Shared {
                 signals: Map::new(),
                 unknown: Arc::new(Core::new(&home, "", options.clone())),
                 options,
                 layers,
             }),
+        };
+        if let Some(pool) = pool {
+            bus.follow_pool(&pool);
         }
+        bus
+    }
+
+    pub(super) fn home(&self) -> &Arc<Home> {
+        &self.inner.unknown.home
+    }
+
+    /// The signal of one event type, if there is one.
+    pub(super) fn signal_if_any<E: Event>(&self) -> Option<Signal<E>> {
+        let inner = self.inner.signals.get()?;
+        Some(Signal { inner })
     }
 
     /// The signal of one event type, made if there is none. Keep the handle where events are emitted often: it saves the look-up.
@@ -316,7 +331,7 @@ impl Bus {
 /// A handle that does not keep its bus alive, for listeners that emit on their own bus. [`Bus::downgrade`] makes it.
 #[derive(Clone)]
 pub struct WeakBus {
-    inner: Weak<Shared>,
+    pub(super) inner: Weak<Shared>,
 }
 
 impl WeakBus {

@@ -10,6 +10,7 @@ mod defer;
 mod delegate;
 mod handle;
 mod map;
+mod scaled;
 
 pub use builder::BusBuilder;
 pub use defer::{Emitted, Scope};

@@ -5,10 +5,16 @@ use std::time::Duration;
 use crate::clock::{self, Instant};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
+/// One in the count of permits taken.
+const TAKEN: u64 = 1 << 32;
+
 pub(super) struct Load {
     since: Instant,
-    in_use: AtomicUsize,
+    /// How many are held, and above [`TAKEN`] how many have been taken in all, wrapping: one write keeps both.
+    in_use: AtomicU64,
     waiting: AtomicUsize,
+    /// Sum of the starts of the waits that go on, in nanoseconds since `since`, wrapping.
+    starts: AtomicU64,
     /// Sum of all ends of holds less the sum of all starts, in nanoseconds since `since`, wrapping: with the holds that still run added at
     /// their present age it is the time that permits were held.
     held: AtomicU64,
@@ -21,8 +27,9 @@ impl Load {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             since: now,
-            in_use: AtomicUsize::new(0),
+            in_use: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
+            starts: AtomicU64::new(0),
             held: AtomicU64::new(0),
             waited: AtomicU64::new(0),
             waits: AtomicU64::new(0),
@@ -32,7 +39,7 @@ impl Load {
 
     pub(super) fn take(&self) {
         self.held.fetch_sub(self.age(), Ordering::Relaxed);
-        self.in_use.fetch_add(1, Ordering::Relaxed);
+        self.in_use.fetch_add(TAKEN + 1, Ordering::Relaxed);
     }
 
     pub(super) fn give(&self) {
@@ -43,18 +50,26 @@ impl Load {
     pub(super) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.waits.fetch_add(1, Ordering::Relaxed);
-        Waiting {
-            load: self,
-            since: clock::now(),
-        }
+        let start = self.age();
+        self.starts.fetch_add(start, Ordering::Relaxed);
+        Waiting { load: self, start }
     }
 
     pub(super) fn reject(&self) {
         self.rejections.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower half is the count"
+    )]
     pub(super) fn in_use(&self) -> usize {
-        self.in_use.load(Ordering::Relaxed)
+        self.in_use.load(Ordering::Relaxed) as u32 as usize
+    }
+
+    /// How many permits have been taken, wrapping.
+    pub(super) fn taken(&self) -> u32 {
+        (self.in_use.load(Ordering::Relaxed) / TAKEN) as u32
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -64,8 +79,13 @@ impl Load {
     pub(super) fn busy_time(&self) -> Duration {
         let running = (self.in_use() as u64).wrapping_mul(self.age());
         let held = self.held.load(Ordering::Relaxed).wrapping_add(running);
-        // A reading between the two counters of a `take` or `give` can be off by one hold, and so just below zero: that is a huge number here.
-        Duration::from_nanos(if held > u64::MAX / 2 { 0 } else { held })
+        not_below_zero(held)
+    }
+
+    /// How long those that wait now have waited so far, added up.
+    pub(super) fn waiting_time(&self) -> Duration {
+        let until_now = (self.waiting() as u64).wrapping_mul(self.age());
+        not_below_zero(until_now.wrapping_sub(self.starts.load(Ordering::Relaxed)))
     }
 
     pub(super) fn wait_time(&self) -> Duration {
@@ -85,6 +105,11 @@ impl Load {
     }
 }
 
+/// A reading between the two counters of one step can be off by one hold or wait, and so just below zero: that is a huge number here.
+fn not_below_zero(nanos: u64) -> Duration {
+    Duration::from_nanos(if nanos > u64::MAX / 2 { 0 } else { nanos })
+}
+
 pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -92,14 +117,15 @@ pub(super) fn nanos(duration: Duration) -> u64 {
 /// One waiter; counted from here until it is dropped.
 pub(super) struct Waiting<'a> {
     load: &'a Load,
-    since: Instant,
+    start: u64,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.load.waiting.fetch_sub(1, Ordering::Relaxed);
-        let waited = clock::now().saturating_duration_since(self.since);
-        self.load.waited.fetch_add(nanos(waited), Ordering::Relaxed);
+        self.load.starts.fetch_sub(self.start, Ordering::Relaxed);
+        let waited = self.load.age().saturating_sub(self.start);
+        self.load.waited.fetch_add(waited, Ordering::Relaxed);
     }
 }
 
@@ -114,5 +140,16 @@ mod tests {
         assert_eq!(load.busy_time(), Duration::ZERO);
         load.held.store(7, Ordering::Relaxed);
         assert_eq!(load.busy_time(), Duration::from_nanos(7));
+    }
+
+    #[test]
+    fn the_count_of_permits_taken_leaves_that_of_those_held_alone() {
+        let load = Load::new(clock::now());
+        load.in_use.store(u64::from(u32::MAX) << 32, Ordering::Relaxed);
+        for _ in 0..3 {
+            load.take();
+        }
+        load.give();
+        assert_eq!((load.in_use(), load.taken()), (2, 2), "it wraps");
     }
 }

@@ -7,24 +7,30 @@
 //! - **Deadlock**: a listener that waits for an emission of its own gives its permit back for that time; for any other long wait there is
 //!   [`without_permit`](crate::without_permit).
 
+mod builder;
 mod full;
 mod load;
 mod permit;
 mod resize;
+pub mod scaling;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub use builder::PoolBuilder;
 pub(crate) use full::Full;
 pub use full::WhenFull;
 use load::Load;
 pub(crate) use permit::Permit;
 use resize::Limit;
+use scaling::{Observer, Observers, ScaleReason, Scaler, ScalingStatus, Ticker, told};
+pub use scaling::balance::Balance;
+pub use scaling::config::Scaling;
+pub use scaling::scaled::Scaled;
 
-use crate::clock;
 use crate::error::{OptionError, check_count};
 use crate::sync::{OwnedSemaphorePermit, Semaphore, timeout};
 
@@ -63,6 +69,8 @@ struct Inner {
     limit: Limit,
     load: Load,
     when_full: WhenFull,
+    observers: Observers,
+    scaler: Option<Box<Scaler>>,
 }
 
 impl Pool {
@@ -86,10 +94,7 @@ impl Pool {
     /// assert_eq!(pool.size(), 8);
     /// ```
     pub fn builder(size: usize) -> PoolBuilder {
-        PoolBuilder {
-            size,
-            when_full: WhenFull::Wait,
-        }
+        PoolBuilder::new(size)
     }
 
     /// Changes the number of permits while the pool works.
@@ -108,7 +113,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// If `size` is 0; the pool stays as it is.
+    /// If `size` is 0, or outside the `min` and `max` of a pool that [scales itself](PoolBuilder::scaling); the pool stays as it is.
     pub fn resize(&self, size: usize) -> Result<(), OptionError> {
         self.resized(size).map(drop)
     }
@@ -116,7 +121,64 @@ impl Pool {
     /// Changes the number of permits, and gives that of before.
     pub(crate) fn resized(&self, size: usize) -> Result<usize, OptionError> {
         check_count("pool", size, MOST, EXPECTED)?;
-        Ok(self.0.limit.resize(&self.0.semaphore, size))
+        if let Some(scaler) = &self.0.scaler {
+            let (min, max) = scaler.limits();
+            if !(min..=max).contains(&size) {
+                let expected = "it takes a size from the `min` to the `max` of its scaling";
+                return Err(OptionError::new("pool", size, expected));
+            }
+            scaler.resized_by_hand();
+        }
+        let old = self.set_size(size, ScaleReason::Manual);
+        self.tick();
+        Ok(old)
+    }
+
+    /// Changes the number of permits, tells why, and gives that of before.
+    fn set_size(&self, size: usize, reason: ScaleReason) -> usize {
+        let old = self.0.limit.resize(&self.0.semaphore, size);
+        if old != size {
+            self.0.observers.tell(&told(self, old, size, reason));
+        }
+        old
+    }
+
+    /// What a pool that scales itself has decided so far; none if it does not.
+    ///
+    /// ```
+    /// use fanfare::{Pool, Scaling};
+    ///
+    /// let pool = Pool::builder(8).scaling(Scaling::conservative().min(2).max(32)).build();
+    /// assert_eq!(pool.scaling().unwrap().to_string(), "2 to 32 permits, 0 up, 0 down");
+    /// ```
+    pub fn scaling(&self) -> Option<ScalingStatus> {
+        self.0.scaler.as_ref().map(|scaler| scaler.status())
+    }
+
+    /// The name, if it was given one. See [`PoolBuilder::name`].
+    pub fn name(&self) -> Option<&str> {
+        self.0.observers.name()
+    }
+
+    /// Tells an observer what becomes of the size while somebody keeps what it is told for.
+    pub(crate) fn observe<T: Send + Sync + 'static>(
+        &self,
+        kept: Weak<T>,
+        tell: impl Fn(&Scaled) + Send + Sync + 'static,
+    ) {
+        self.0.observers.add(Observer::while_kept(kept, tell));
+    }
+
+    /// Whether both are the same pool.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Sees to it that a pool that scales itself ticks.
+    fn tick(&self) {
+        if self.0.scaler.is_some() {
+            Ticker::start(&self.0);
+        }
     }
 
     /// The number of permits. See [`new`](Self::new).
@@ -216,6 +278,7 @@ impl Pool {
             return permit;
         }
         let _waiting = self.0.load.wait();
+        self.tick();
         loop {
             let permit = Arc::clone(&self.0.semaphore).acquire_owned().await;
             let permit = permit.expect("the semaphore of a pool is never closed");
@@ -227,6 +290,7 @@ impl Pool {
 
     fn reject(&self, waited: Duration) -> Full {
         self.0.load.reject();
+        self.tick();
         Full {
             size: self.size(),
             waited,
@@ -241,63 +305,7 @@ impl fmt::Debug for Pool {
             .field("in_use", &self.in_use())
             .field("waiting", &self.waiting())
             .field("when_full", &self.0.when_full)
+            .field("scaling", &self.scaling())
             .finish_non_exhaustive()
-    }
-}
-
-/// Options of a [`Pool`].
-#[derive(Clone, Copy, Debug)]
-#[must_use = "a builder does nothing until `build` is called"]
-pub struct PoolBuilder {
-    size: usize,
-    when_full: WhenFull,
-}
-
-impl PoolBuilder {
-    /// What an emission does when no permit is free. Default: [`WhenFull::Wait`]. See [`Pool::builder`].
-    pub fn when_full(mut self, policy: WhenFull) -> Self {
-        self.when_full = policy;
-        self
-    }
-
-    /// Makes the pool. See [`Pool::builder`].
-    ///
-    /// # Panics
-    ///
-    /// Where [`try_build`](Self::try_build) returns an error.
-    #[track_caller]
-    pub fn build(self) -> Pool {
-        match self.try_build() {
-            Ok(built) => built,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Makes the pool, or says which option makes no sense.
-    ///
-    /// ```
-    /// let error = fanfare::Pool::builder(0).try_build().unwrap_err();
-    /// assert_eq!((error.option(), error.value()), ("pool", "0"));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the size is 0, or a wait is zero (that is `Reject`).
-    pub fn try_build(self) -> Result<Pool, OptionError> {
-        check_count("pool", self.size, MOST, EXPECTED)?;
-        if let WhenFull::WaitUpTo(Duration::ZERO) = self.when_full {
-            return Err(OptionError::new(
-                "when_full",
-                "WaitUpTo(0ns)",
-                "it takes a wait above zero; `WhenFull::Reject` does not wait",
-            ));
-        }
-        let now = clock::now();
-        Ok(Pool(Arc::new(Inner {
-            semaphore: Arc::new(Semaphore::new(self.size)),
-            limit: Limit::new(self.size, now),
-            load: Load::new(now),
-            when_full: self.when_full,
-        })))
     }
 }

@@ -43,9 +43,21 @@ impl Limit {
 
     /// Gives the size of before.
     pub(super) fn resize(&self, semaphore: &Semaphore, size: usize) -> usize {
+        self.change(semaphore, None, size)
+    }
+
+    /// Changes the size if it is still `from`. False if somebody else has changed it.
+    pub(super) fn resize_from(&self, semaphore: &Semaphore, from: usize, size: usize) -> bool {
+        self.change(semaphore, Some(from), size) == from
+    }
+
+    fn change(&self, semaphore: &Semaphore, from: Option<usize>, size: usize) -> usize {
         // The lock makes one change at a time; permits come and go meanwhile.
         let mut capacity = self.capacity.lock();
         let old = self.size();
+        if from.is_some_and(|from| from != old) {
+            return old;
+        }
         let (before, now) = capacity.until_now(old);
         *capacity = Capacity {
             changed: now,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::buffering::Buffering;
 use super::inner::OnDropped;
-use super::{Inner, Signal};
+use super::{Inner, Signal, observe};
 use crate::buffer::{DropReason, Overflow};
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
@@ -32,6 +32,8 @@ pub struct SignalBuilder<E: Event> {
     keyed: Option<EventKey<E>>,
     lanes: Option<usize>,
     pub(super) buffering: Buffering<E>,
+    /// The pool is the signal's own, not that of its bus.
+    own_pool: bool,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
@@ -50,6 +52,7 @@ impl<E: Event> SignalBuilder<E> {
             keyed: None,
             lanes: None,
             buffering: Buffering::default(),
+            own_pool: false,
         }
     }
 
@@ -130,6 +133,7 @@ impl<E: Event> SignalBuilder<E> {
     /// Bounds how many listeners run at once; clones of one pool share the bound. Default: none. See [`Signal::builder`](crate::Signal::builder).
     pub fn pool(mut self, pool: Pool) -> Self {
         self.options.pool = Some(pool);
+        self.own_pool = true;
         self
     }
 
@@ -281,16 +285,19 @@ impl<E: Event> SignalBuilder<E> {
             Some(name) => name.into(),
             None => std::any::type_name::<E>().into(),
         };
-        Ok(Signal {
-            inner: Inner::new(
-                name,
-                options,
-                self.layers,
-                self.on_dropped,
-                self.keyed,
-                shape,
-            ),
-        })
+        let pool = options.pool.clone().filter(|_| self.own_pool);
+        let inner = Inner::new(
+            name,
+            options,
+            self.layers,
+            self.on_dropped,
+            self.keyed,
+            shape,
+        );
+        if let Some(pool) = pool {
+            observe(&pool, inner.registry.home());
+        }
+        Ok(Signal { inner })
     }
 }
 

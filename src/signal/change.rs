@@ -1,9 +1,12 @@
 //! Changes of settings at run time.
 
+use std::sync::Arc;
+
 use super::{Signal, Subscription};
 use crate::event::Event;
 use crate::layer::{Change, ChangeError, Station};
 use crate::pool::Pool;
+use crate::pool::scaling::ScaleReason;
 use crate::registry::{Home, Listed, Setting};
 
 impl Subscription {
@@ -107,7 +110,23 @@ pub(crate) fn resize(pool: Option<&Pool>, size: usize, home: &Home) -> Result<()
         name: home.name.to_string(),
     })?;
     let before = pool.resized(size)?;
-    let words = |size: usize| format!("{size} permits");
     home.changed(None, Setting::Pool, words(before), words(size));
     Ok(())
+}
+
+/// Tells the observers of this home what becomes of the size of a pool. Of what was resized by hand they are told by whoever did it.
+pub(crate) fn observe(pool: &Pool, home: &Arc<Home>) {
+    let home = Arc::downgrade(home);
+    pool.observe(home.clone(), move |scaled| {
+        if scaled.reason() == ScaleReason::Manual {
+            return;
+        }
+        if let Some(home) = home.upgrade() {
+            home.changed(None, Setting::Pool, words(scaled.from()), words(scaled.to()));
+        }
+    });
+}
+
+fn words(permits: usize) -> String {
+    format!("{permits} permits")
 }

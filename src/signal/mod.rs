@@ -34,7 +34,7 @@ mod with_delivery;
 pub(crate) use any::AnySignal;
 pub use batch::Batch;
 pub use builder::SignalBuilder;
-pub(crate) use change::resize;
+pub(crate) use change::{observe, resize};
 pub use describe::Description;
 pub use handle::{Signal, WeakSignal};
 pub(crate) use inner::Inner;

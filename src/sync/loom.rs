@@ -21,6 +21,11 @@ pub(crate) async fn timeout<F: Future>(_: Duration, future: F) -> Result<F::Outp
     Ok(future.await)
 }
 
+/// No runtime of a model says how busy it is.
+pub(crate) fn worked(_: &Handle) -> Option<(Duration, usize)> {
+    None
+}
+
 /// Loom takes `SeqCst` operations for `AcqRel` ones, and would report failures that cannot be. With a `SeqCst` fence before each, which it does
 /// know and which is how some processors do them, none is seen out of order by another.
 fn fenced<R>(order: Ordering, operation: impl FnOnce() -> R) -> R {

@@ -28,7 +28,7 @@ pub(crate) use twin::model_local;
 pub(crate) use twin::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Handle, JoinHandle, JoinSet, MutexGuard, Notify,
     OwnedSemaphorePermit, Semaphore, TaskId, fence, lazy_static, sleep_until, thread_local,
-    thread_yield, timeout, yield_now,
+    thread_yield, timeout, worked, yield_now,
 };
 
 /// A mutex without poisoning: no user code runs under any lock of this crate, so a panic cannot leave half a change behind.

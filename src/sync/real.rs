@@ -6,6 +6,7 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 use std::task::Poll;
 pub(crate) use std::thread::yield_now as thread_yield;
 pub(crate) use std::thread_local;
+use std::time::Duration;
 
 pub(crate) use tokio::runtime::Handle;
 pub(crate) use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -23,6 +24,20 @@ pub(crate) async fn yield_now() {
         Poll::Pending
     })
     .await;
+}
+
+/// How long the workers of a runtime have been busy, added up, and how many they are; none where the runtime does not say.
+#[cfg(target_has_atomic = "64")]
+pub(crate) fn worked(runtime: &Handle) -> Option<(Duration, usize)> {
+    let metrics = runtime.metrics();
+    let workers = metrics.num_workers();
+    let busy = (0..workers).map(|worker| metrics.worker_total_busy_duration(worker));
+    Some((busy.sum(), workers))
+}
+
+#[cfg(not(target_has_atomic = "64"))]
+pub(crate) fn worked(_: &Handle) -> Option<(Duration, usize)> {
+    None
 }
 
 /// A static that is made when it is first used, in the words of the model checkers, whose statics last for one run of a model.

@@ -236,6 +236,11 @@ impl Spawned {
     }
 }
 
+/// No runtime of a model says how busy it is.
+pub(crate) fn worked(_: &Handle) -> Option<(Duration, usize)> {
+    None
+}
+
 /// A wait at least this long never ends in a model. A shorter one ends whenever the scheduler likes.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 

@@ -1,0 +1,139 @@
+//! What no policy can break: limits, steps, the cool-down, and a runtime that is saturated.
+
+use super::numbers::{ratio, whole};
+use super::policy::Proposal;
+use super::scaled::{HeldBack, ScaleReason};
+use super::stats::PoolStats;
+
+/// The bounds of a scaling pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) min: usize,
+    pub(super) max: usize,
+    /// The largest shares of the size that are added and taken in one tick.
+    pub(super) steps: (f64, f64),
+    /// Ticks after a change in which it does not shrink.
+    pub(super) cool_down: u32,
+    /// From this share of busy workers on it does not grow.
+    pub(super) saturation: f64,
+}
+
+/// What is made of a policy's proposals.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) bounds: Bounds,
+    /// Ticks since the last change.
+    since_change: u32,
+    /// By which reasons a decision was held back since the last change.
+    told: [bool; HeldBack::ALL.len()],
+    pub(super) counts: Counts,
+}
+
+/// What a scaling pool has decided so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) ticks: u64,
+    pub(super) ups: u64,
+    pub(super) downs: u64,
+    pub(super) held_back: [u64; HeldBack::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Stay,
+    Resize {
+        to: usize,
+        reason: ScaleReason,
+    },
+    HeldBack {
+        why: HeldBack,
+        reason: ScaleReason,
+        /// Not told since the last change.
+        is_new: bool,
+    },
+}
+
+impl Frame {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            since_change: u32::MAX,
+            told: [false; HeldBack::ALL.len()],
+            counts: Counts::default(),
+        }
+    }
+
+    /// Begins a tick. Says how many there were since the last change.
+    pub(super) fn tick(&mut self) -> u32 {
+        self.counts.ticks += 1;
+        self.since_change = self.since_change.saturating_add(1);
+        self.since_change
+    }
+
+    /// What becomes of a proposal. None is that of a policy that panicked.
+    pub(super) fn judge(&mut self, stats: &PoolStats, proposal: Option<Proposal>) -> Decision {
+        let Some(Proposal { to, reason }) = proposal else {
+            return self.hold(HeldBack::PolicyPanicked, ScaleReason::Policy(""));
+        };
+        let Bounds { min, max, .. } = self.bounds;
+        let size = stats.size;
+        let bounded = if to > size {
+            if size >= max {
+                return self.hold(HeldBack::AtMax, reason);
+            }
+            if stats.runtime_busy.is_some_and(|busy| busy >= self.bounds.saturation) {
+                return self.hold(HeldBack::RuntimeBusy, reason);
+            }
+            to.min(size + self.step_up(size)).min(max)
+        } else if to < size {
+            if size <= min {
+                return self.hold(HeldBack::AtMin, reason);
+            }
+            if self.since_change <= self.bounds.cool_down {
+                return self.hold(HeldBack::CoolDown, reason);
+            }
+            to.max(size - self.step_down(size)).max(min)
+        } else {
+            return Decision::Stay;
+        };
+        Decision::Resize {
+            to: bounded,
+            reason,
+        }
+    }
+
+    /// Notes that the size was changed.
+    pub(super) fn changed(&mut self, from: usize, to: usize) {
+        self.cool_down();
+        if to > from {
+            self.counts.ups += 1;
+        } else {
+            self.counts.downs += 1;
+        }
+    }
+
+    /// Somebody else has changed the size: it begins to cool down.
+    pub(super) fn cool_down(&mut self) {
+        self.since_change = 0;
+        self.told = [false; HeldBack::ALL.len()];
+    }
+
+    /// At least one permit, so that a small pool moves at all.
+    fn step_up(&self, size: usize) -> usize {
+        whole((ratio(size) * self.bounds.steps.0).ceil()).max(1)
+    }
+
+    fn step_down(&self, size: usize) -> usize {
+        whole(ratio(size) * self.bounds.steps.1).max(1)
+    }
+
+    fn hold(&mut self, why: HeldBack, reason: ScaleReason) -> Decision {
+        self.counts.held_back[why.place()] += 1;
+        let told = &mut self.told[why.place()];
+        Decision::HeldBack {
+            why,
+            reason,
+            is_new: !std::mem::replace(told, true),
+        }
+    }
+}

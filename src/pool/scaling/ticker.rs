@@ -1,0 +1,121 @@
+//! A task that ticks while there is something to tick for.
+//!
+//! It is started by whoever needs it inside a runtime, lets go of what it ticks between two ticks, and ends with it. When its runtime ends, the next who needs it starts another on theirs.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::clock;
+use crate::sync::{AtomicBool, Handle, JoinHandle, Mutex, Ordering, sleep_until};
+
+/// What is ticked.
+pub(in crate::pool) trait Ticked: Send + Sync + 'static {
+    fn ticker(&self) -> &Ticker;
+
+    /// The ticks begin, on this runtime.
+    fn begin(self: &Arc<Self>, runtime: &Handle);
+
+    /// One tick. False if nothing is to be done until somebody needs the ticks again.
+    fn tick(self: &Arc<Self>, runtime: &Handle) -> bool;
+
+    /// Whether somebody needs them now: looked at once more after the ticks were given up.
+    fn needs_ticks(&self) -> bool;
+}
+
+pub(in crate::pool) struct Ticker {
+    every: Duration,
+    ticking: AtomicBool,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Ticker {
+    pub(super) fn new(every: Duration) -> Self {
+        Self {
+            every,
+            ticking: AtomicBool::new(false),
+            task: Mutex::new(None),
+        }
+    }
+
+    /// Sees to it that there are ticks. False if there are none, and no runtime to make them on.
+    pub(in crate::pool) fn start<T: Ticked>(ticked: &Arc<T>) -> bool {
+        let ticker = ticked.ticker();
+        if ticker.claim() {
+            return true;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            ticker.give_up();
+            return false;
+        };
+        let ticking = Ticking {
+            of: Arc::downgrade(ticked),
+            given_up: false,
+        };
+        ticked.begin(&runtime);
+        let task = runtime.spawn(ticking.run(runtime.clone(), ticker.every));
+        *ticker.task.lock() = Some(task);
+        true
+    }
+
+    /// True if the ticks were somebody's already. `AcqRel`, as in `give_up`: of two who come at once, the second sees what the first did before.
+    fn claim(&self) -> bool {
+        self.ticking.swap(true, Ordering::AcqRel)
+    }
+
+    fn give_up(&self) {
+        self.ticking.swap(false, Ordering::AcqRel);
+    }
+
+    pub(super) fn is_ticking(&self) -> bool {
+        self.ticking.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.lock().take() {
+            task.abort();
+        }
+    }
+}
+
+/// The right to tick; dropped with the task, wherever that ends.
+struct Ticking<T: Ticked> {
+    of: Weak<T>,
+    given_up: bool,
+}
+
+impl<T: Ticked> Ticking<T> {
+    async fn run(mut self, runtime: Handle, every: Duration) {
+        loop {
+            sleep_until(clock::now() + every).await;
+            let Some(ticked) = self.of.upgrade() else {
+                return;
+            };
+            if !ticked.tick(&runtime) && self.rest(&*ticked) {
+                return;
+            }
+        }
+    }
+
+    /// Gives the ticks up, unless somebody has come to need them since the last. True if they are given up.
+    fn rest(&mut self, ticked: &T) -> bool {
+        ticked.ticker().give_up();
+        self.given_up = !ticked.needs_ticks() || ticked.ticker().claim();
+        self.given_up
+    }
+}
+
+impl<T: Ticked> Drop for Ticking<T> {
+    fn drop(&mut self) {
+        let Some(ticked) = self.of.upgrade() else {
+            return;
+        };
+        if std::thread::panicking() {
+            // Another task would panic in the same way: the ticks are kept from starting.
+            tracing::error!("a pool no longer scales: its ticks need tokio's timer");
+        } else if !self.given_up {
+            ticked.ticker().give_up();
+        }
+    }
+}
