@@ -157,6 +157,18 @@ impl BusBuilder {
         self
     }
 
+    /// Keeps the last events of each signal for late listeners. An event that its signal is not there for yet makes the signal, unless it [follows](Bus::follow) from another.
+    /// See [`SignalBuilder::replay`].
+    pub fn replay(mut self, events: usize) -> Self {
+        self.options.replay = Some(events);
+        self
+    }
+
+    /// Keeps the last event of each signal. See [`SignalBuilder::sticky`].
+    pub fn sticky(self) -> Self {
+        self.replay(1)
+    }
+
     /// The runtime for buffered events and tasks. See [`SignalBuilder::runtime`].
     pub fn runtime(mut self, handle: Handle) -> Self {
         self.options.runtime = Some(handle);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Overflow;
-use crate::error::{OptionError, check_count};
+use crate::error::{OptionError, check_count, check_replay};
 use crate::keyed::{DEFAULT_LANES, check_lanes};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
@@ -156,6 +156,8 @@ pub(crate) struct Options {
     pub(crate) timestamps: bool,
     pub(crate) max_listeners: usize,
     pub(crate) recursion_limit: usize,
+    /// How many of its last events a signal keeps for those who come late.
+    pub(crate) replay: Option<usize>,
     pub(crate) on_failure: Vec<OnFailure>,
     pub(crate) on_change: Vec<OnChange>,
     pub(crate) dead_events: DeadEvents,
@@ -180,6 +182,7 @@ impl Default for Options {
             timestamps: false,
             max_listeners: 100,
             recursion_limit: 64,
+            replay: None,
             on_failure: Vec::new(),
             on_change: Vec::new(),
             dead_events: DeadEvents::Ignore,
@@ -285,7 +288,9 @@ impl Options {
             self.recursion_limit,
             1_024,
             "it takes 1 to 1,024 nested emissions",
-        )
+        )?;
+        self.replay
+            .map_or(Ok(()), |events| check_replay("replay", events))
     }
 
     /// Where work goes that needs a task: the builder's runtime, or else the one that this code runs in.

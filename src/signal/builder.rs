@@ -167,6 +167,32 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
+    /// Keeps the last `events` events for listeners that [ask for them](crate::ListenBuilder::replay), and for [`Signal::last`](crate::Signal::last) and
+    /// [`history`](crate::Signal::history). Default: none; from 1 to 1,000,000.
+    ///
+    /// An event is kept from the call of `emit` on, or from when it is taken out of the buffer: whatever comes of its emission, and whether anybody listens. A signal that is closed keeps what it has, and no more.
+    ///
+    /// # Performance
+    ///
+    /// An emission clones its event, makes an `Arc` of that, and takes a lock that all emitters of the signal share.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// let signal = fanfare::Signal::<u32>::builder().replay(100).build();
+    /// let _ = signal.emit(7).await;
+    /// signal.listen().replay().on(async |n| println!("{n}"))?; // "7" is printed in the background
+    /// # Ok(()) }
+    /// ```
+    pub fn replay(mut self, events: usize) -> Self {
+        self.options.replay = Some(events);
+        self
+    }
+
+    /// Keeps the last event: [`replay`](Self::replay) of one. Default: none is kept. See [`Signal::last`](crate::Signal::last).
+    pub fn sticky(self) -> Self {
+        self.replay(1)
+    }
+
     /// Adds a callback for every listener that did not succeed. All callbacks are called, in order; one that panics does not stop the next. Default:
     /// none, and failures are logged instead.
     ///

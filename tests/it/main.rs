@@ -14,6 +14,7 @@ mod floors;
 mod follow;
 mod introspection;
 mod keyed;
+mod late;
 mod layers;
 mod listeners;
 mod options;

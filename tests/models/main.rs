@@ -17,6 +17,8 @@ mod counts;
 #[cfg(fanfare_shuttle)]
 mod keyed;
 #[cfg(fanfare_shuttle)]
+mod late;
+#[cfg(fanfare_shuttle)]
 mod limits;
 #[cfg(fanfare_shuttle)]
 mod pool;
