@@ -13,7 +13,7 @@ mod step;
 mod traits;
 
 pub(crate) use callee::{Blocked, Call, Callee, Filter};
-pub(crate) use keeper::{Keeper, NextTurn, Rest};
+pub(crate) use keeper::{Closing, Keeper, NextTurn, Rest};
 pub use kind::{Kind, Storage};
 pub(crate) use onward::{AnyEmission, Following, Onward};
 pub(crate) use payload::Payload;

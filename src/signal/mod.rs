@@ -8,6 +8,7 @@
 
 mod any;
 mod batch;
+mod batches;
 mod builder;
 mod change;
 mod dead_letter;
@@ -33,6 +34,7 @@ mod with_delivery;
 
 pub(crate) use any::AnySignal;
 pub use batch::Batch;
+pub use batches::{BatchOutcome, Batches, IntoBatchOutcome};
 pub use builder::SignalBuilder;
 pub(crate) use change::resize;
 pub use describe::Description;

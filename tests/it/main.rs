@@ -5,6 +5,7 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+mod batches;
 mod blocking;
 mod change;
 mod compile_fail;
