@@ -356,7 +356,7 @@ impl<'a, E: Event> State<'a, E> {
             }
             self.more().permit = None;
             self.count();
-            self.more().turn = Its::NONE;
+            self.leave_door();
             self.phase = Phase::Returning;
         }
         assert!(

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffer::Overflow;
 use crate::error::{OptionError, check_count, check_replay};
 use crate::keyed::{DEFAULT_LANES, check_lanes};
+use crate::listener::Toll;
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::OnChange;
@@ -158,6 +159,8 @@ pub(crate) struct Options {
     pub(crate) recursion_limit: usize,
     /// How many of its last events a signal keeps for those who come late.
     pub(crate) replay: Option<usize>,
+    /// What an emission pays, in this order: the signal's own limit first, then that of its bus.
+    pub(crate) tolls: Vec<Arc<dyn Toll>>,
     pub(crate) on_failure: Vec<OnFailure>,
     pub(crate) on_change: Vec<OnChange>,
     pub(crate) dead_events: DeadEvents,
@@ -183,6 +186,7 @@ impl Default for Options {
             max_listeners: 100,
             recursion_limit: 64,
             replay: None,
+            tolls: Vec::new(),
             on_failure: Vec::new(),
             on_change: Vec::new(),
             dead_events: DeadEvents::Ignore,

@@ -10,6 +10,7 @@ mod slot;
 #[cfg(test)]
 mod slot_tests;
 mod step;
+mod toll;
 mod traits;
 
 pub(crate) use callee::{Blocked, Call, Callee, Filter};
@@ -19,4 +20,5 @@ pub(crate) use onward::{AnyEmission, Following, Onward};
 pub(crate) use payload::Payload;
 pub(crate) use slot::Slot;
 pub(crate) use step::Step;
+pub(crate) use toll::{Toll, Waits};
 pub use traits::Listener;

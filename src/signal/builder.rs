@@ -12,7 +12,7 @@ use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
 use crate::keyed::EventKey;
-use crate::layer::{Layers, layer_methods};
+use crate::layer::{Layers, RateLimit, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::Changed;
@@ -30,6 +30,7 @@ pub struct SignalBuilder<E: Event> {
     on_dropped: Vec<OnDropped<E>>,
     keyed: Option<EventKey<E>>,
     lanes: Option<usize>,
+    emission_limit: Option<RateLimit>,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
@@ -47,6 +48,7 @@ impl<E: Event> SignalBuilder<E> {
             on_dropped: Vec::new(),
             keyed: None,
             lanes: None,
+            emission_limit: None,
         }
     }
 
@@ -193,6 +195,30 @@ impl<E: Event> SignalBuilder<E> {
         self.replay(1)
     }
 
+    /// Bounds how often the signal emits. An emission takes a token before its first listener starts; where there is none, it waits, or all its listeners are reported as rejected, as the
+    /// [`RateLimit`] says. Default: no limit but that of the bus, which is asked after this one.
+    ///
+    /// The wait is a part of the emission: its deadline and its cancellation hold, it has no permit of a pool meanwhile, and [`Report::waited`](crate::Report::waited) says how long it was. Events of the buffer
+    /// wait before the buffer's next one is taken, so that it fills up. An emission that nobody listens to takes no token, nor does a call with what its listener has [held](crate::Pause); a nested emission takes one.
+    /// To bound one listener instead: [`ListenBuilder::rate_limit`](crate::ListenBuilder::rate_limit).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use std::time::Duration;
+    /// use fanfare::Signal;
+    /// use fanfare::layer::RateLimit;
+    ///
+    /// let signal = Signal::<u32>::builder().emission_limit(RateLimit::per_second(10).burst(1)).build();
+    /// signal.on(async |_| {});
+    /// assert_eq!(signal.emit(1).await.waited(), Duration::ZERO);
+    /// assert_eq!(signal.emit(2).await.waited(), Duration::from_millis(100));
+    /// # }
+    /// ```
+    pub fn emission_limit(mut self, limit: RateLimit) -> Self {
+        self.emission_limit = Some(limit);
+        self
+    }
+
     /// Adds a callback for every listener that did not succeed. All callbacks are called, in order; one that panics does not stop the next. Default:
     /// none, and failures are logged instead.
     ///
@@ -290,6 +316,10 @@ impl<E: Event> SignalBuilder<E> {
         self.options.check()?;
         self.layers.check()?;
         let mut options = self.options;
+        if let Some(limit) = &self.emission_limit {
+            limit.check()?;
+            options.tolls.insert(0, limit.toll());
+        }
         options.use_lanes(self.keyed.is_some(), self.lanes)?;
         let name = match self.name {
             Some(name) if name.is_empty() => {

@@ -10,6 +10,7 @@ mod blocking;
 mod change;
 mod compile_fail;
 mod dispatch;
+mod emission_limit;
 mod enqueue;
 mod floors;
 mod follow;

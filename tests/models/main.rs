@@ -9,6 +9,8 @@
 mod handshakes;
 
 #[cfg(fanfare_shuttle)]
+mod batches;
+#[cfg(fanfare_shuttle)]
 mod buffer;
 #[cfg(fanfare_shuttle)]
 mod closing;
