@@ -69,3 +69,8 @@ pub(crate) fn check_count(
         Err(OptionError::new(option, value, expected))
     }
 }
+
+/// Checks how many of the last events are wanted.
+pub(crate) fn check_replay(option: &'static str, events: usize) -> Result<(), OptionError> {
+    check_count(option, events, 1_000_000, "it takes 1 to 1,000,000 events")
+}

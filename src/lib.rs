@@ -72,9 +72,9 @@ pub use outcome::{
 pub use pool::{Balance, Pool, PoolBuilder, Scaled, Scaling, WhenFull, scaling};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
-    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Pause, Ready, ReadyError, Scoped,
-    Shutdown, Signal, SignalBuilder, Subscription, SwitchError, Undelivered, Unfinished,
-    WeakSignal, WithDelivery,
+    Batch, BatchOutcome, Batches, Description, EventOnly, IntoBatchOutcome, ListenBuilder,
+    OnceMeans, Pause, Ready, ReadyError, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
+    SwitchError, Undelivered, Unfinished, WeakSignal, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.

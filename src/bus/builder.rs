@@ -10,7 +10,7 @@ use crate::buffer::{Marks, Overflow};
 use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
-use crate::layer::{Layers, layer_methods};
+use crate::layer::{Layers, RateLimit, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::Changed;
@@ -26,6 +26,7 @@ pub struct BusBuilder {
     layers: Layers,
     name: String,
     signals: Vec<Configured>,
+    emission_limit: Option<RateLimit>,
 }
 
 /// Makes one signal with options of its own in the new bus.
@@ -38,6 +39,7 @@ impl BusBuilder {
             layers: Layers::default(),
             name: "bus".to_owned(),
             signals: Vec::new(),
+            emission_limit: None,
         }
     }
 
@@ -163,6 +165,25 @@ impl BusBuilder {
         self
     }
 
+    /// Keeps the last events of each signal for late listeners. An event that its signal is not there for yet makes the signal, unless it [follows](Bus::follow) from another.
+    /// See [`SignalBuilder::replay`].
+    pub fn replay(mut self, events: usize) -> Self {
+        self.options.replay = Some(events);
+        self
+    }
+
+    /// Keeps the last event of each signal. See [`SignalBuilder::sticky`].
+    pub fn sticky(self) -> Self {
+        self.replay(1)
+    }
+
+    /// Bounds how often the signals of the bus emit, all together: one limit for all. A signal with one of its own takes a token of that first. With
+    /// [`per_key`](RateLimit::per_key), events of other types share one bucket. See [`SignalBuilder::emission_limit`].
+    pub fn emission_limit(mut self, limit: RateLimit) -> Self {
+        self.emission_limit = Some(limit);
+        self
+    }
+
     /// The runtime for buffered events and tasks. See [`SignalBuilder::runtime`].
     pub fn runtime(mut self, handle: Handle) -> Self {
         self.options.runtime = Some(handle);
@@ -212,8 +233,12 @@ impl BusBuilder {
     /// # Errors
     ///
     /// The first option whose value is outside its limits, of the bus or of one of its signals.
-    pub fn try_build(self) -> Result<Bus, OptionError> {
+    pub fn try_build(mut self) -> Result<Bus, OptionError> {
         self.options.check()?;
+        if let Some(limit) = &self.emission_limit {
+            limit.check()?;
+            self.options.tolls.push(limit.toll());
+        }
         self.layers.check()?;
         if self.name.is_empty() {
             return Err(OptionError::new(

@@ -12,7 +12,7 @@ use crate::error::BoxError;
 use crate::event::{Delivery, Event, IntoEvents, IntoFollowUps};
 use crate::listener::Listener;
 use crate::outcome::IntoOutcome;
-use crate::signal::{ListenBuilder, Ready, ReadyError, Subscription};
+use crate::signal::{Batches, IntoBatchOutcome, ListenBuilder, Ready, ReadyError, Subscription};
 
 /// # Registration and sending
 ///
@@ -101,6 +101,21 @@ impl Bus {
         R: IntoOutcome,
     {
         self.signal().on_blocking(listener)
+    }
+
+    /// Registers an async closure of many events at once. See [`Signal::on_batch`](crate::Signal::on_batch).
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn on_batch<E, F, Fut>(&self, batches: Batches, listener: F) -> Subscription
+    where
+        E: Event,
+        F: FnOnce(Vec<E>) -> Fut + Clone + Send + Sync + 'static, // fix: a `Vec` of the signal's event type; an `Arc` of what it captures
+        Fut: Future<Output: IntoBatchOutcome> + Send + 'static, // fix: hold nothing that is not `Send` across an `.await` (`Arc` for `Rc`)
+    {
+        self.signal().on_batch(batches, listener)
     }
 
     /// Registers an async closure that returns events, which are emitted once it has succeeded. See [`Signal::follow`](crate::Signal::follow).

@@ -157,8 +157,19 @@ impl Bus {
     pub fn emit<E: Event>(&self, event: E) -> Emit<'_, E> {
         match self.inner.signals.find() {
             Some(signal) => signal.emit(event),
-            None => Emit::new(&self.inner.unknown, None, event),
+            None if self.inner.options.replay.is_none() => {
+                Emit::new(&self.inner.unknown, None, event)
+            }
+            None => self.emit_first(event),
         }
+    }
+
+    /// The first event of a type whose signal keeps its events: there are to be listeners that come late.
+    #[cold]
+    fn emit_first<E: Event>(&self, event: E) -> Emit<'_, E> {
+        drop(self.signal::<E>());
+        let signal = self.inner.signals.find();
+        signal.expect("no signal is taken out").emit(event)
     }
 
     /// Shuts every signal down, with one limit for all. See [`Signal::shutdown`].

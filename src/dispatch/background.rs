@@ -10,7 +10,7 @@ use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease, Outer};
 use crate::event::Delivery;
-use crate::listener::{Keeper, NextTurn, Rest};
+use crate::listener::{Closing, Keeper, NextTurn, Rest};
 use crate::outcome::{Cancellation, Cause, Counts, Flow, Skip, Verdict, catch};
 use crate::pool::Acquire;
 use crate::registry::Listed;
@@ -115,6 +115,11 @@ impl Keeper for Keep {
         if let (Some(core), Some(listed)) = (self.core.upgrade(), self.listed()) {
             core.fell_back(listed.record(), cause);
         }
+    }
+
+    fn closing(&self) -> Option<Closing> {
+        let core = self.core.upgrade()?;
+        Some(Box::pin(async move { core.closing.fires().await }))
     }
 
     fn disable(&self) {

@@ -54,7 +54,8 @@ impl Core {
             plain: options.mode() != Dispatch::Parallel
                 && options.pool.is_none()
                 && options.token.is_none()
-                && options.timing == Timing::Auto,
+                && options.timing == Timing::Auto
+                && options.tolls.is_empty(),
             in_tasks: options.mode() == Dispatch::Parallel,
             background: Arc::new(Semaphore::new(options.max_background)),
             event_type,

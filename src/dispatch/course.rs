@@ -115,7 +115,14 @@ impl<E: Event> State<'_, E> {
         }
         if let Some(ended) = more.watch.ended(core) {
             self.pass_over_rest(&ended.cause());
-        } else if let Some(keyed) = &core.keyed {
+            return;
+        }
+        // What was held has paid when it was emitted.
+        let pays = !core.options.tolls.is_empty() && !self.snapshot().of_held;
+        if pays {
+            self.more().turn.owe();
+        }
+        if let Some(keyed) = &core.keyed {
             let keyed = keyed.as_any().downcast_ref();
             self.ask_for_turn(outer, keyed.expect("it is of the signal's own type"));
         }
@@ -131,7 +138,7 @@ impl<E: Event> State<'_, E> {
         // Whoever waits for its turn has called nobody; whoever has passed over all listeners waits for none.
         let waits = !self.more().turn.is_none()
             && self.next < self.snapshot().entries.len()
-            && self.poll_turn(cx).is_pending();
+            && self.poll_door(cx).is_pending();
         if !waits && self.advance(own.as_mut(), base, cx).is_ready() {
             return Poll::Ready(());
         }

@@ -248,6 +248,7 @@ impl<'a, E: Event> State<'a, E> {
         let envelope = self.payload.envelope_mut();
         envelope.emitted = stamped.then(clock::now);
         envelope.deadline = deadline.map(|(at, _)| at);
+        envelope.unattended = self.if_dropped == Cancellation::RuntimeEnded;
         if let Some(cause) = cause() {
             envelope.caused_by(&cause);
         }
@@ -355,7 +356,7 @@ impl<'a, E: Event> State<'a, E> {
             }
             self.more().permit = None;
             self.count();
-            self.more().turn = Its::NONE;
+            self.leave_door();
             self.phase = Phase::Returning;
         }
         assert!(

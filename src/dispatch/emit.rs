@@ -52,6 +52,19 @@ impl<'a, E: Event> Emit<'a, E> {
         }
     }
 
+    /// The same, with the list of this number.
+    pub(crate) fn numbered(
+        core: &'a Arc<Core>,
+        registry: &'a Arc<Registry<E>>,
+        number: u64,
+        event: E,
+    ) -> Self {
+        let (list, payload) = (List::Number(number), Payload::new(event));
+        Self {
+            emission: Emission::to(core, Some(registry), list, payload),
+        }
+    }
+
     /// Gives all listeners together this long from now. What has started and not finished then is dropped and reported as
     /// [`TimedOut`](crate::Outcome::TimedOut); what has not started, and plain blocking listeners whose thread goes on, as
     /// [`Cancelled`](crate::Outcome::Cancelled).
@@ -157,11 +170,17 @@ pub(crate) struct Detached<E: Event> {
 }
 
 impl<E: Event> Detached<E> {
-    pub(crate) fn new(core: &Arc<Core>, registry: &Arc<Registry<E>>, event: E, pass: Pass) -> Self {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        registry: &Arc<Registry<E>>,
+        list: Arc<Snapshot<E>>,
+        event: E,
+        pass: Pass,
+    ) -> Self {
         Self {
             core: Arc::clone(core),
             registry: Arc::clone(registry),
-            parts: Some((registry.snapshot(), event, pass)),
+            parts: Some((list, event, pass)),
             turn: None,
         }
     }

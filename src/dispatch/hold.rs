@@ -13,7 +13,8 @@ use crate::event::{Envelope, Event};
 use crate::listener::Payload;
 use crate::outcome::{Cause, Counts, Rejection, ReportEntry, Skip};
 use crate::registry::{
-    Deliverer, Due, Entry, HeldEvent, Kept, Next, Record, Registry, Sides, Snapshot, Way,
+    Deliverer, Deliveries, Due, Entry, HeldEvent, Kept, Next, Record, Registry, Sides, Snapshot,
+    Way,
 };
 use crate::sync::{Notify, sleep_until};
 
@@ -202,7 +203,10 @@ impl<E: Event> Delivering<E> {
             let wanted = held.wanted_by == self.entry.record().id;
             let event = held.event.downcast();
             let event = event.expect("a listener holds events of its own type");
-            let payload = Payload::kept(event, held.envelope);
+            let mut payload = Payload::kept(event, held.envelope);
+            if list.deliveries != Deliveries::None {
+                payload.envelope_mut().unattended = true;
+            }
             let emission = Emission::to(&core, Some(&registry), List::Kept(list), payload);
             let mut emission = emission.in_task(pass);
             // It was accepted: it waits for a permit as long as that takes.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::{Marks, Overflow};
-use crate::error::{OptionError, check_count};
+use crate::error::{OptionError, check_count, check_replay};
 use crate::keyed::{DEFAULT_LANES, check_lanes};
+use crate::listener::Toll;
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::OnChange;
@@ -157,6 +158,10 @@ pub(crate) struct Options {
     pub(crate) timestamps: bool,
     pub(crate) max_listeners: usize,
     pub(crate) recursion_limit: usize,
+    /// How many of its last events a signal keeps for those who come late.
+    pub(crate) replay: Option<usize>,
+    /// What an emission pays, in this order: the signal's own limit first, then that of its bus.
+    pub(crate) tolls: Vec<Arc<dyn Toll>>,
     pub(crate) on_failure: Vec<OnFailure>,
     pub(crate) on_change: Vec<OnChange>,
     pub(crate) dead_events: DeadEvents,
@@ -182,6 +187,8 @@ impl Default for Options {
             timestamps: false,
             max_listeners: 100,
             recursion_limit: 64,
+            replay: None,
+            tolls: Vec::new(),
             on_failure: Vec::new(),
             on_change: Vec::new(),
             dead_events: DeadEvents::Ignore,
@@ -291,7 +298,9 @@ impl Options {
             self.recursion_limit,
             1_024,
             "it takes 1 to 1,024 nested emissions",
-        )
+        )?;
+        self.replay
+            .map_or(Ok(()), |events| check_replay("replay", events))
     }
 
     /// Where work goes that needs a task: the builder's runtime, or else the one that this code runs in.

@@ -46,6 +46,8 @@ pub(crate) struct Envelope {
     pub(crate) deadline: Option<Instant>,
     /// The turn of the event's key, where events run in the order of their keys. Weak: a dead letter that is kept does not keep the turn.
     pub(crate) turn: Option<Turning>,
+    /// Nobody awaits its emission.
+    pub(crate) unattended: bool,
 }
 
 impl Default for Envelope {
@@ -58,6 +60,7 @@ impl Default for Envelope {
             emitted: None,
             deadline: None,
             turn: None,
+            unattended: false,
         }
     }
 }

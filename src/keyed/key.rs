@@ -37,7 +37,7 @@ impl Seeds {
     }
 }
 
-type Find = dyn Fn(&Delivery, &Seeds) -> Option<Fingerprint> + Send + Sync;
+type Find = dyn Fn(&(dyn Any + Send + Sync), &Seeds) -> Option<Fingerprint> + Send + Sync;
 
 /// How the key of a call is found.
 #[derive(Clone)]
@@ -45,15 +45,24 @@ pub(crate) struct KeyBy(Arc<Find>);
 
 impl KeyBy {
     pub(crate) fn of<E: Any, K: Hash>(key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |delivery, seeds| {
-            let event = delivery.event::<E>()?;
+        Self(Arc::new(move |event, seeds| {
+            let event = event.downcast_ref::<E>()?;
             Some(seeds.fingerprint(&key(event)))
         }))
     }
 
     /// The key of this call, or `None` for an event of another type. Runs user code.
     pub(crate) fn find(&self, delivery: &Delivery, seeds: &Seeds) -> Option<Fingerprint> {
-        (self.0)(delivery, seeds)
+        self.find_in(delivery.any_event(), seeds)
+    }
+
+    /// The same, of the event itself.
+    pub(crate) fn find_in(
+        &self,
+        event: &(dyn Any + Send + Sync),
+        seeds: &Seeds,
+    ) -> Option<Fingerprint> {
+        (self.0)(event, seeds)
     }
 }
 

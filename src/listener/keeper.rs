@@ -16,6 +16,9 @@ pub(crate) type NextTurn = Pin<Box<dyn Future<Output = (u64, Held)> + Send>>;
 /// What is left of a call.
 pub(crate) type Rest = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
+/// Ready when a shutdown begins.
+pub(crate) type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a call behind layers may ask of its signal, whatever its event type.
 pub(crate) trait Keeper: Send + Sync {
     /// The listener counts as running, and its signal as busy, until this is dropped. `None` if the listener is gone.
@@ -41,6 +44,9 @@ pub(crate) trait Keeper: Send + Sync {
 
     /// Tells of a call that has failed for good, with this, and was saved by its fallback.
     fn fell_back(&self, cause: &Cause);
+
+    /// Ready when a shutdown of the signal begins. `None` if the signal is gone.
+    fn closing(&self) -> Option<Closing>;
 
     /// Calls the listener no more until it is enabled again.
     fn disable(&self);

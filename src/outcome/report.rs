@@ -48,6 +48,7 @@ pub struct Report {
 struct Rest {
     counts: Counts,
     entries: Vec<ReportEntry>,
+    waited: Duration,
 }
 
 impl Report {
@@ -109,6 +110,13 @@ impl Report {
     /// Whether the signal or bus had been shut down, so that nobody was called. See [`Report`](crate::Report).
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// How long the emission waited before its first listener, where emissions are [limited](crate::SignalBuilder::emission_limit). Zero where they are not. See [`Report`](crate::Report).
+    pub fn waited(&self) -> Duration {
+        self.rest
+            .as_ref()
+            .map_or(Duration::ZERO, |rest| rest.waited)
     }
 
     /// Every listener that was not [`Outcome::Done`], skipped ones included.
@@ -266,6 +274,11 @@ impl Tally {
         let rest = self.report.rest.get_or_insert_default();
         rest.counts.add(entry.outcome());
         rest.entries.push(entry);
+    }
+
+    /// The emission had to wait for its turn.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.report.rest.get_or_insert_default().waited = time;
     }
 
     /// The report, its entries in the order of the list.

@@ -28,6 +28,8 @@ pub(crate) struct Insert<E> {
     pub(crate) entry: Arc<dyn Entry<E>>,
     /// Take the place of the listener with the same key, if there is one.
     pub(crate) replace: bool,
+    /// Call it first with what the signal has kept, up to so many events.
+    pub(crate) replay: Option<usize>,
 }
 
 /// The listeners of one signal. The swap is hidden here, so that its strategy can change.
@@ -124,7 +126,13 @@ impl<E: Event> Registry<E> {
     }
 
     /// Inserts all of them in one version, or none. O(n + m log m) for m listeners into n. Returns how many listeners there are then.
-    pub(crate) fn insert(&self, inserts: &[Insert<E>]) -> Result<usize, RegisterError> {
+    ///
+    /// `under` is what the version is made under, taken before anybody can see it and given back after: it runs none of the user's code.
+    pub(crate) fn insert<G>(
+        &self,
+        inserts: &[Insert<E>],
+        under: impl FnOnce() -> G,
+    ) -> Result<usize, RegisterError> {
         // Listeners and what they capture are user code, so none is dropped under the lock: `inserts` and the old version outlive it.
         let (_old, len, replaced) = {
             let _changing = self.changing.lock();
@@ -144,6 +152,7 @@ impl<E: Event> Registry<E> {
                 ..
             } = change;
             let len = entries.len();
+            let under = under();
             let number = self.next_number();
             for insert in inserts {
                 insert.entry.record().set_added(number);
@@ -156,6 +165,7 @@ impl<E: Event> Registry<E> {
                 entries,
                 keys.map_or_else(|| Arc::clone(&old.keys), Arc::new),
             );
+            drop(under);
             self.home
                 .totals
                 .registered(len - old.entries.len() + replaced.len());
@@ -328,7 +338,7 @@ impl<'a, E> Change<'a, E> {
         }
     }
 
-    fn insert(&mut self, Insert { entry, replace }: &Insert<E>) -> Result<(), RegisterError> {
+    fn insert(&mut self, Insert { entry, replace, .. }: &Insert<E>) -> Result<(), RegisterError> {
         let Some(key) = entry.record().key() else {
             self.entries.push(Arc::clone(entry));
             return Ok(());

@@ -13,7 +13,7 @@ use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
 use crate::keyed::EventKey;
-use crate::layer::{Layers, layer_methods};
+use crate::layer::{Layers, RateLimit, layer_methods};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::Changed;
@@ -34,6 +34,7 @@ pub struct SignalBuilder<E: Event> {
     pub(super) buffering: Buffering<E>,
     /// The pool is the signal's own, not that of its bus.
     own_pool: bool,
+    emission_limit: Option<RateLimit>,
 }
 
 impl<E: Event> Default for SignalBuilder<E> {
@@ -53,6 +54,7 @@ impl<E: Event> SignalBuilder<E> {
             lanes: None,
             buffering: Buffering::default(),
             own_pool: false,
+            emission_limit: None,
         }
     }
 
@@ -174,6 +176,56 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
+    /// Keeps the last `events` events for listeners that [ask for them](crate::ListenBuilder::replay), and for [`Signal::last`](crate::Signal::last) and
+    /// [`history`](crate::Signal::history). Default: none; from 1 to 1,000,000.
+    ///
+    /// An event is kept from the call of `emit` on, or from when it is taken out of the buffer: whatever comes of its emission, and whether anybody listens. A signal that is closed keeps what it has, and no more.
+    ///
+    /// # Performance
+    ///
+    /// An emission clones its event, makes an `Arc` of that, and takes a lock that all emitters of the signal share.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// let signal = fanfare::Signal::<u32>::builder().replay(100).build();
+    /// let _ = signal.emit(7).await;
+    /// signal.listen().replay().on(async |n| println!("{n}"))?; // "7" is printed in the background
+    /// # Ok(()) }
+    /// ```
+    pub fn replay(mut self, events: usize) -> Self {
+        self.options.replay = Some(events);
+        self
+    }
+
+    /// Keeps the last event: [`replay`](Self::replay) of one. Default: none is kept. See [`Signal::last`](crate::Signal::last).
+    pub fn sticky(self) -> Self {
+        self.replay(1)
+    }
+
+    /// Bounds how often the signal emits. An emission takes a token before its first listener starts; where there is none, it waits, or all its listeners are reported as rejected, as the
+    /// [`RateLimit`] says. Default: no limit but that of the bus, which is asked after this one.
+    ///
+    /// The wait is a part of the emission: its deadline and its cancellation hold, it has no permit of a pool meanwhile, and [`Report::waited`](crate::Report::waited) says how long it was. Events of the buffer
+    /// wait before the buffer's next one is taken, so that it fills up. An emission that nobody listens to takes no token, nor does a call with what its listener has [held](crate::Pause); a nested emission takes one.
+    /// To bound one listener instead: [`ListenBuilder::rate_limit`](crate::ListenBuilder::rate_limit).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use std::time::Duration;
+    /// use fanfare::Signal;
+    /// use fanfare::layer::RateLimit;
+    ///
+    /// let signal = Signal::<u32>::builder().emission_limit(RateLimit::per_second(10).burst(1)).build();
+    /// signal.on(async |_| {});
+    /// assert_eq!(signal.emit(1).await.waited(), Duration::ZERO);
+    /// assert_eq!(signal.emit(2).await.waited(), Duration::from_millis(100));
+    /// # }
+    /// ```
+    pub fn emission_limit(mut self, limit: RateLimit) -> Self {
+        self.emission_limit = Some(limit);
+        self
+    }
+
     /// Adds a callback for every listener that did not succeed. All callbacks are called, in order; one that panics does not stop the next. Default:
     /// none, and failures are logged instead.
     ///
@@ -271,6 +323,10 @@ impl<E: Event> SignalBuilder<E> {
         self.options.check()?;
         self.layers.check()?;
         let mut options = self.options;
+        if let Some(limit) = &self.emission_limit {
+            limit.check()?;
+            options.tolls.insert(0, limit.toll());
+        }
         options.use_lanes(self.keyed.is_some(), self.lanes)?;
         self.buffering.check(self.keyed.is_some())?;
         let shape = self.buffering.shape(&options);

@@ -80,6 +80,12 @@ impl Description {
         if let Some(permits) = keyed {
             lines.push(("keyed", format!("each key in order, {permits} for lanes")));
         }
+        for toll in &options.tolls {
+            lines.push(("emission limit", toll.words()));
+        }
+        if let Some(most) = options.replay {
+            lines.push(("replay", format!("the last {most}")));
+        }
         if !inner.layers.is_empty() {
             lines.push(("layers", inner.layers.words().join(" > ")));
         }

@@ -99,7 +99,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         signal.inner.onward().cloned().ok_or_else(no_bus)
     }
 
-    fn signal(&self) -> &super::Signal<E> {
+    pub(super) fn signal(&self) -> &super::Signal<E> {
         match &self.target {
             Target::Signal(signal) => signal,
             Target::Batch(batch) => batch.signal(),
@@ -116,6 +116,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         if event_type.starts_with('&') {
             return Err(RegisterError::ReferenceType { event_type });
         }
+        self.check_late()?;
         let key = match &self.key {
             None => None,
             Some(text) => Some(Key::parse(text).ok_or_else(|| {
@@ -148,6 +149,9 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         let gate = self.rollout.as_ref().map(|rollout| rollout.gate(&home));
         let gate = gate.transpose()?;
         let record = Record::new(unique_id(), self.location, home, kind, wishes);
+        if let Some(limit) = self.late.hold {
+            record.begin_paused(limit);
+        }
         let callee = callee(&record);
         let (entry, listed) = entry(record, callee, self.filter, gate);
         // Before anybody can call it.
@@ -156,6 +160,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         let insert = Insert {
             entry,
             replace: self.replace,
+            replay: self.late.replay(),
         };
         match self.target {
             Target::Signal(signal) => signal.inner.insert(&[insert])?,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::history::History;
 use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued, Shape};
 use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Holding, Options, Order, Pass};
 use crate::event::Event;
@@ -20,6 +21,8 @@ pub(crate) struct Inner<E: Event> {
     pub(crate) registry: Arc<Registry<E>>,
     pub(super) buffer: Buffer<E>,
     pub(super) on_dropped: Vec<OnDropped<E>>,
+    /// The last events, if the signal keeps any.
+    pub(super) history: Option<Box<History<E>>>,
     /// What each listener starts from.
     pub(crate) layers: Layers,
     /// One permit for each detached emission that may still be started.
@@ -46,6 +49,7 @@ impl<E: Event> Inner<E> {
         };
         let registry = Registry::new(name, order);
         registry.home().set_observers(options.on_change.clone());
+        let history = options.replay.map(|most| Box::new(History::new(most)));
         let keyed = keyed.map(|key| {
             let lanes = options
                 .pool
@@ -67,6 +71,7 @@ impl<E: Event> Inner<E> {
         let inner = Arc::new(Self {
             buffer,
             on_dropped,
+            history,
             layers,
             max_detached,
             home,
@@ -94,16 +99,29 @@ impl<E: Event> Inner<E> {
 
     #[inline(always)]
     pub(crate) fn emit(&self, event: E) -> Emit<'_, E> {
-        Emit::new(&self.core, Some(&self.registry), event)
+        match &self.history {
+            None => Emit::new(&self.core, Some(&self.registry), event),
+            Some(history) => self.emit_kept(history, event),
+        }
     }
 
     /// An emission that was let in, for a task of its own.
     pub(super) fn detached(&self, event: E, pass: Pass) -> Detached<E> {
-        Detached::new(&self.core, &self.registry, event, pass)
+        let newest = || self.registry.snapshot();
+        let list = match &self.history {
+            None => newest(),
+            // It was let in: it is kept whether the signal is open or not.
+            Some(history) => history.keep(&event, &self.core.name, newest),
+        };
+        Detached::new(&self.core, &self.registry, list, event, pass)
     }
 
     pub(super) fn insert(&self, inserts: &[Insert<E>]) -> Result<(), RegisterError> {
-        let listeners = self.registry.insert(inserts)?;
+        let room = self.core.options.buffer;
+        let listeners = self.insert_with_kept(inserts, |kept| Self::replay(inserts, room, kept))?;
+        for insert in inserts.iter().filter(|insert| insert.replay.is_some()) {
+            insert.entry.record().begin_what_is_due();
+        }
         let most = self.core.options.max_listeners;
         if listeners > most && !self.warned_of_leak.swap(true, Ordering::Relaxed) {
             let location = inserts.last().map(|insert| insert.entry.record().location);

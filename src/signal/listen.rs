@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::panic::Location;
 
+use super::late::Late;
 use super::{Batch, Signal};
 use crate::event::Event;
 use crate::layer::{Keyed, Layers, layer_methods};
@@ -43,6 +44,7 @@ pub struct ListenBuilder<'a, E: Event, Takes = EventOnly> {
     pub(super) once_means: Option<OnceMeans>,
     pub(super) filter: Option<Filter<E>>,
     pub(super) rollout: Option<Rollout<E>>,
+    pub(super) late: Late,
     pub(super) layers: Layers,
     takes: PhantomData<Takes>,
 }
@@ -81,6 +83,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             once_means: None,
             filter: None,
             rollout: None,
+            late: Late::default(),
             layers: match &target {
                 Target::Signal(signal) => signal.inner.layers.clone(),
                 Target::Batch(batch) => batch.signal().inner.layers.clone(),
@@ -117,6 +120,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             once_means: self.once_means,
             filter: self.filter,
             rollout: self.rollout,
+            late: self.late,
             layers: self.layers,
             takes: PhantomData,
         }

@@ -8,6 +8,7 @@
 
 mod any;
 mod batch;
+mod batches;
 mod buffering;
 mod builder;
 mod change;
@@ -17,9 +18,11 @@ mod drain;
 mod enter;
 mod follow;
 mod handle;
+mod history;
 mod inner;
 mod introspect;
 mod keyed;
+mod late;
 mod listen;
 mod on;
 mod pause;
@@ -33,6 +36,7 @@ mod with_delivery;
 
 pub(crate) use any::AnySignal;
 pub use batch::Batch;
+pub use batches::{BatchOutcome, Batches, IntoBatchOutcome};
 pub use builder::SignalBuilder;
 pub(crate) use change::{observe, resize};
 pub use describe::Description;

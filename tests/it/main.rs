@@ -5,16 +5,19 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+mod batches;
 mod blocking;
 mod buffer;
 mod change;
 mod compile_fail;
 mod dispatch;
+mod emission_limit;
 mod enqueue;
 mod floors;
 mod follow;
 mod introspection;
 mod keyed;
+mod late;
 mod layers;
 mod listeners;
 mod options;

@@ -9,6 +9,8 @@
 mod handshakes;
 
 #[cfg(fanfare_shuttle)]
+mod batches;
+#[cfg(fanfare_shuttle)]
 mod buffer;
 #[cfg(fanfare_shuttle)]
 mod closing;
@@ -16,6 +18,8 @@ mod closing;
 mod counts;
 #[cfg(fanfare_shuttle)]
 mod keyed;
+#[cfg(fanfare_shuttle)]
+mod late;
 #[cfg(fanfare_shuttle)]
 mod limits;
 #[cfg(fanfare_shuttle)]

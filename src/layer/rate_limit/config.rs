@@ -241,6 +241,11 @@ impl RateLimit {
         format!("{calls} in {per:?}, bursts of {burst}{when}{shared}{keyed}")
     }
 
+    /// The state of whatever is made of this, which is one if it is shared.
+    pub(super) fn made(&self) -> Arc<Store> {
+        self.sharing.state(|| self.store())
+    }
+
     fn store(&self) -> Arc<Store> {
         let store = Arc::new(Store {
             terms: Cell::new(Terms {
@@ -270,7 +275,7 @@ impl<S> Layer<S> for RateLimit {
     type Service = RateLimitService<S>;
 
     fn layer(&self, inner: S) -> RateLimitService<S> {
-        RateLimitService::new(inner, self.sharing.state(|| self.store()))
+        RateLimitService::new(inner, self.made())
     }
 }
 

@@ -22,6 +22,7 @@ mod state;
 mod state_tests;
 mod store;
 mod terms;
+mod toll;
 mod waiting;
 
 pub use config::RateLimit;

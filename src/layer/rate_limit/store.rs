@@ -1,5 +1,6 @@
 //! The state that the calls of a listener share.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -51,8 +52,13 @@ pub(super) enum Taken {
 impl Store {
     /// The key of a call. Runs user code.
     pub(super) fn key(&self, delivery: &Delivery) -> Option<Fingerprint> {
+        self.key_in(delivery.any_event())
+    }
+
+    /// The same, of the event itself.
+    pub(super) fn key_in(&self, event: &(dyn Any + Send + Sync)) -> Option<Fingerprint> {
         let keyed = self.keyed.as_ref()?;
-        keyed.by.find(delivery, &self.counts.seeds)
+        keyed.by.find_in(event, &self.counts.seeds)
     }
 
     pub(super) fn keys(&self) -> usize {

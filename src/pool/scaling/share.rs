@@ -28,7 +28,12 @@ impl Demand {
 
 /// Moves up to `most` permits, one at a time, from the pool with the shortest time to clear to the one with the longest, while the one that takes has `ratio` times as long to go as the one that
 /// gives will have. The sum stays what it is, and no pool comes below its minimum by it.
-pub(super) fn share(sizes: &[usize], demands: &[Demand], most: usize, hysteresis: f64) -> Vec<usize> {
+pub(super) fn share(
+    sizes: &[usize],
+    demands: &[Demand],
+    most: usize,
+    hysteresis: f64,
+) -> Vec<usize> {
     let mut sizes = sizes.to_vec();
     for _ in 0..most {
         let Some((giver, taker)) = next(&sizes, demands, hysteresis) else {

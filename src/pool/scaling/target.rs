@@ -80,7 +80,10 @@ impl ScalingPolicy for TargetWait {
             self.memory.idle = 0;
             return self.grow(stats, need, reason, before);
         }
-        let busy = self.memory.load().max(stats.utilisation * ratio(stats.size));
+        let busy = self
+            .memory
+            .load()
+            .max(stats.utilisation * ratio(stats.size));
         let idle = busy < self.hysteresis.0 * ratio(stats.size) && stats.wait <= self.target / 2;
         self.memory.idle = if idle { self.memory.idle + 1 } else { 0 };
         if self.memory.idle < self.patience {
@@ -108,7 +111,13 @@ impl TargetWait {
         (lasting && self.memory.utilisation >= high).then_some((Need::Near, ScaleReason::Wait))
     }
 
-    fn grow(&mut self, stats: &PoolStats, need: Need, reason: ScaleReason, before: usize) -> Proposal {
+    fn grow(
+        &mut self,
+        stats: &PoolStats,
+        need: Need,
+        reason: ScaleReason,
+        before: usize,
+    ) -> Proposal {
         let clearing = ratio(stats.waiting) < ratio(before) * (1.0 - CLEARING);
         if self.lets_clear && clearing && reason == ScaleReason::Wait {
             return stats.stay();

@@ -48,6 +48,25 @@ impl Record {
         self.change(|state| state.pause(until, buffer))
     }
 
+    /// It begins with a pause that holds up to so many events, until it is resumed. Said before anybody can call it.
+    pub(crate) fn begin_paused(&self, limit: usize) {
+        let mut state = self.switch().state.lock();
+        state.pause(FOR_GOOD, Some(limit));
+        self.set_switched(true);
+    }
+
+    /// It is to be called with these before anything else, and has room for so many behind them. Said before anybody can call it.
+    pub(crate) fn begin_with(&self, events: impl ExactSizeIterator<Item = HeldEvent>, room: usize) {
+        if events.len() == 0 {
+            return;
+        }
+        let mut state = self.switch().state.lock();
+        if !self.is_removed() {
+            state.begin_with(events, room);
+            self.set_switched(true);
+        }
+    }
+
     /// Ends a pause. True if there was one.
     pub(crate) fn resume(&self) -> bool {
         self.is_switched() && self.change(State::resume)

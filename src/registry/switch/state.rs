@@ -187,6 +187,18 @@ impl State {
         Kept::Held
     }
 
+    /// Holds these in front of what comes, and has room for so many behind them.
+    pub(super) fn begin_with(
+        &mut self,
+        events: impl ExactSizeIterator<Item = HeldEvent>,
+        room: usize,
+    ) {
+        // One that begins with a pause has said how much it holds.
+        let room = if self.limit == 0 { room } else { self.limit };
+        self.limit = room.saturating_add(events.len());
+        self.held.extend(events);
+    }
+
     pub(super) fn due(&self) -> Option<Due> {
         if self.held.is_empty() || self.store != Store::Here {
             return None;

@@ -1,0 +1,292 @@
+//! The batches of one listener that have not ended, as a plain value: no clock, no lock, no task.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::pin::Pin;
+use std::task::Waker;
+
+use crate::clock::Instant;
+use crate::outcome::Verdict;
+
+/// One event in a batch, and the call that waits for it.
+pub(super) struct Place<E> {
+    /// Until it is delivered.
+    event: Option<E>,
+    waker: Option<Waker>,
+    verdict: Option<Verdict>,
+    /// Its call waits for it.
+    awaited: bool,
+}
+
+enum Stage<Fut> {
+    Open,
+    /// It waits for its turn.
+    Sealed,
+    /// It is its turn. What the listener returned is here while no call polls it.
+    Begun(Option<Pin<Box<Fut>>>),
+}
+
+/// One batch.
+struct Sheet<E, Fut> {
+    places: Vec<Place<E>>,
+    awaited: usize,
+    /// The call that does what is to be done for all.
+    leader: usize,
+    due: Instant,
+    stage: Stage<Fut>,
+    /// The places whose events the listener was called with.
+    delivered: Vec<usize>,
+}
+
+/// A call's place: the number of the batch, and where it is in it.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) number: u64,
+    pub(super) index: usize,
+}
+
+/// What a call is to do now.
+pub(super) enum Next {
+    /// Wait for others, up to then, and seal the batch.
+    Seal(Instant),
+    /// Call the listener, or go on with its call; and wake whoever leads the batch that may begin beside this one.
+    Lead(Option<Waker>),
+    Wait,
+    Over(Verdict),
+}
+
+/// What a call that leads goes on with.
+pub(super) enum Lead<E, Fut> {
+    Events(Vec<E>),
+    /// What it returned for so many events.
+    Future(Pin<Box<Fut>>, usize),
+}
+
+/// What a call leaves behind, to be dropped when no lock is held.
+pub(super) struct Left<E, Fut> {
+    /// To be woken.
+    pub(super) wakes: Option<Waker>,
+    /// The batch had begun and has nobody left: it ends once what the listener returned is dropped, if it was called.
+    pub(super) cancelled: Option<Option<Pin<Box<Fut>>>>,
+    /// What is only dropped.
+    _rest: (Vec<Place<E>>, Option<E>, Option<Waker>),
+}
+
+pub(super) struct Sheets<E, Fut> {
+    size: usize,
+    at_once: usize,
+    /// Those that have not ended, by number: in the order of their events.
+    sheets: BTreeMap<u64, Sheet<E, Fut>>,
+    /// Those that have ended, and whose outcomes have not all been seen.
+    ended: BTreeMap<u64, Sheet<E, Fut>>,
+    /// The number of the next one.
+    next: u64,
+    /// How many have begun.
+    running: usize,
+}
+
+impl<E, Fut> Sheets<E, Fut> {
+    pub(super) fn new(size: usize, at_once: usize) -> Self {
+        Self {
+            size,
+            at_once,
+            sheets: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            next: 0,
+            running: 0,
+        }
+    }
+
+    /// Puts an event into the open batch.
+    pub(super) fn add(&mut self, event: E, due: Instant) -> At {
+        let open = self.sheets.last_key_value();
+        let open = open.filter(|(_, sheet)| matches!(sheet.stage, Stage::Open));
+        let number = open.map_or(self.next, |(number, _)| *number);
+        self.next = self.next.max(number + 1);
+        let sheet = self.sheets.entry(number).or_insert_with(|| Sheet {
+            places: Vec::new(),
+            awaited: 0,
+            leader: 0,
+            due,
+            stage: Stage::Open,
+            delivered: Vec::new(),
+        });
+        if sheet.awaited == 0 {
+            // All that were in it are gone.
+            (sheet.due, sheet.leader) = (due, sheet.places.len());
+        }
+        let index = sheet.places.len();
+        sheet.places.push(Place {
+            event: Some(event),
+            waker: None,
+            verdict: None,
+            awaited: true,
+        });
+        sheet.awaited += 1;
+        if sheet.awaited == self.size {
+            sheet.leader = index;
+            sheet.stage = Stage::Sealed;
+        }
+        At { number, index }
+    }
+
+    /// What this call is to do. One that is to wait is woken by this waker when that changes; the waker that it had before is given back.
+    pub(super) fn look(&mut self, at: At, waker: &mut Option<Waker>) -> Next {
+        if let Some(sheet) = self.ended.get_mut(&at.number) {
+            let verdict = sheet.places[at.index].verdict.take();
+            return Next::Over(verdict.expect("it is asked for once"));
+        }
+        let may_begin = self.running < self.at_once && self.is_first(at.number);
+        let sheet = self.sheet(at);
+        let leads = sheet.leader == at.index;
+        let next = match sheet.stage {
+            Stage::Begun(_) if leads => return Next::Lead(None),
+            Stage::Sealed if leads && may_begin => {
+                sheet.stage = Stage::Begun(None);
+                self.running += 1;
+                return Next::Lead(self.next_leader());
+            }
+            Stage::Open if leads => Next::Seal(sheet.due),
+            _ => Next::Wait,
+        };
+        mem::swap(&mut sheet.places[at.index].waker, waker);
+        next
+    }
+
+    /// The time of the open batch is up.
+    pub(super) fn seal(&mut self, at: At) {
+        let sheet = self.sheet(at);
+        if matches!(sheet.stage, Stage::Open) {
+            sheet.stage = Stage::Sealed;
+        }
+    }
+
+    /// What the call that leads goes on with, now that it can.
+    pub(super) fn lead(&mut self, at: At) -> Lead<E, Fut> {
+        let sheet = self.sheet(at);
+        if let Stage::Begun(left) = &mut sheet.stage {
+            if let Some(future) = left.take() {
+                return Lead::Future(future, sheet.delivered.len());
+            }
+        }
+        let mut events = Vec::with_capacity(sheet.awaited);
+        for (index, place) in sheet.places.iter_mut().enumerate() {
+            if let Some(event) = place.event.take() {
+                events.push(event);
+                sheet.delivered.push(index);
+            }
+        }
+        Lead::Events(events)
+    }
+
+    /// The batch has ended with these outcomes. Whom to wake, and the outcomes that nobody waits for.
+    pub(super) fn end(&mut self, at: At, verdicts: Vec<Verdict>) -> (Vec<Waker>, Vec<Verdict>) {
+        let mut sheet = self.take(at.number);
+        let mut nobodys = Vec::new();
+        for (index, verdict) in sheet.delivered.iter().zip(verdicts) {
+            let place = &mut sheet.places[*index];
+            if place.awaited {
+                place.verdict = Some(verdict);
+            } else {
+                nobodys.push(verdict);
+            }
+        }
+        let wakers = sheet.places.iter_mut().filter_map(|it| it.waker.take());
+        let mut wakes: Vec<_> = wakers.collect();
+        self.ended.insert(at.number, sheet);
+        wakes.extend(self.ends());
+        (wakes, nobodys)
+    }
+
+    /// A batch that was cancelled has ended. Whom to wake.
+    pub(super) fn end_cancelled(&mut self, at: At) -> Option<Waker> {
+        drop(self.take(at.number));
+        self.ends()
+    }
+
+    /// A call goes: it has its outcome, or is dropped and leaves what it was polling.
+    pub(super) fn leave(&mut self, at: At, polled: Option<Pin<Box<Fut>>>) -> Left<E, Fut> {
+        let mut left = Left {
+            wakes: None,
+            cancelled: None,
+            _rest: (Vec::new(), None, None),
+        };
+        if let Some(sheet) = self.ended.get_mut(&at.number) {
+            sheet.awaited -= 1;
+            if sheet.awaited == 0 {
+                left._rest.0 = self
+                    .ended
+                    .remove(&at.number)
+                    .map_or(Vec::new(), |it| it.places);
+            }
+            return left;
+        }
+        let sheet = self.sheet(at);
+        let place = &mut sheet.places[at.index];
+        place.awaited = false;
+        left._rest.1 = place.event.take();
+        left._rest.2 = place.waker.take();
+        sheet.awaited -= 1;
+        if let (Stage::Begun(left), Some(polled)) = (&mut sheet.stage, polled) {
+            *left = Some(polled);
+        }
+        if sheet.awaited > 0 {
+            if sheet.leader == at.index {
+                let next = sheet.places.iter().position(|place| place.awaited);
+                sheet.leader = next.expect("somebody waits");
+                let next = &mut sheet.places[sheet.leader].waker;
+                left.wakes = next.take_if(|_| !cfg!(fanfare_plant = "leader-goes-quietly"));
+            }
+            return left;
+        }
+        match &mut sheet.stage {
+            Stage::Begun(future) => left.cancelled = Some(future.take()),
+            Stage::Open => left._rest.0 = mem::take(&mut sheet.places),
+            Stage::Sealed => {
+                left._rest.0 = self.take(at.number).places;
+                left.wakes = self.next_leader();
+            }
+        }
+        left
+    }
+
+    fn sheet(&mut self, at: At) -> &mut Sheet<E, Fut> {
+        let sheet = self.sheets.get_mut(&at.number);
+        sheet.expect("a batch is there while a call waits for it")
+    }
+
+    fn take(&mut self, number: u64) -> Sheet<E, Fut> {
+        let sheet = self.sheets.remove(&number);
+        sheet.expect("a batch is there until it has ended")
+    }
+
+    fn ends(&mut self) -> Option<Waker> {
+        self.running -= 1;
+        if cfg!(fanfare_plant = "batch-ends-quietly") {
+            return None;
+        }
+        self.next_leader()
+    }
+
+    /// The first batch that has not begun.
+    fn first(&mut self) -> Option<(u64, &mut Sheet<E, Fut>)> {
+        let mut sheets = self.sheets.iter_mut();
+        let first = sheets.find(|(_, sheet)| !matches!(sheet.stage, Stage::Begun(_)));
+        first.map(|(number, sheet)| (*number, sheet))
+    }
+
+    fn is_first(&mut self, number: u64) -> bool {
+        self.first().is_some_and(|(first, _)| first == number)
+    }
+
+    /// The call that leads the batch whose turn it is, if it waits for that.
+    fn next_leader(&mut self) -> Option<Waker> {
+        if self.running >= self.at_once {
+            return None;
+        }
+        let (_, sheet) = self.first()?;
+        let sealed = matches!(sheet.stage, Stage::Sealed);
+        let leader = sheet.places.get_mut(sheet.leader)?;
+        leader.waker.take_if(|_| sealed)
+    }
+}
