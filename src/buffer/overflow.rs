@@ -30,6 +30,8 @@ pub enum DropReason {
     Newest,
     /// A newer event of the same key took its place.
     Superseded,
+    /// The stream that held it was dropped before the event was read.
+    StreamDropped,
     /// The runtime that delivered the events ended.
     RuntimeEnded,
     /// Shutdown reached its deadline before the event's turn came.
@@ -42,6 +44,7 @@ impl fmt::Display for DropReason {
             Self::Oldest => "made room for a newer one",
             Self::Newest => "the buffer was full",
             Self::Superseded => "a newer one of its key came",
+            Self::StreamDropped => "its stream was dropped",
             Self::RuntimeEnded => "the runtime ended",
             Self::Shutdown => "shutdown reached its deadline",
         })

@@ -132,6 +132,16 @@ impl<E> Queue<E> {
         event
     }
 
+    /// The next event, for whoever drains by hand: it is counted neither in nor out.
+    pub(crate) fn pop(&self) -> Option<E> {
+        let mut state = self.state.lock();
+        let event = state.queue.pop_front();
+        if event.is_some() {
+            self.free_places(1);
+        }
+        event
+    }
+
     /// Counts a drain out that ended without emptying the queue.
     pub(crate) fn end_drain(&self) {
         self.state.lock().drains -= 1;

@@ -10,7 +10,9 @@ mod defer;
 mod delegate;
 mod handle;
 mod map;
+mod stream;
 
 pub use builder::BusBuilder;
 pub use defer::{Emitted, Scope};
 pub use handle::{Bus, WeakBus};
+pub use stream::{EventTuple, NextAll};

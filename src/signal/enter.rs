@@ -99,7 +99,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         signal.inner.onward().cloned().ok_or_else(no_bus)
     }
 
-    fn signal(&self) -> &super::Signal<E> {
+    pub(super) fn signal(&self) -> &super::Signal<E> {
         match &self.target {
             Target::Signal(signal) => signal,
             Target::Batch(batch) => batch.signal(),
