@@ -131,7 +131,7 @@ impl<E: Event> StreamBuilder<'_, E> {
     /// let stream = signal.listen().stream().buffer(1).on_dropped(|n, why| assert_eq!((n, why), (1, DropReason::Oldest))).build()?;
     /// signal.emit(1).await;
     /// signal.emit(2).await;
-    /// assert_eq!(stream.buffered(), (1, 1));
+    /// assert_eq!((stream.len(), stream.capacity()), (1, 1));
     /// # std::mem::forget(stream);
     /// # Ok(()) }
     /// ```

@@ -86,14 +86,11 @@ impl<E: Event> Channel<E> {
             Err(EnqueueError::Full(event)) => event,
             result => return verdict(&result),
         };
-        let waiting = Waiting(self);
         // Whoever reads may need the permit of this call.
-        let Some(result) = without_permit(self.push_in_time(event)).await else {
-            drop(waiting);
-            return self.full();
-        };
-        std::mem::forget(waiting);
-        verdict(&result)
+        match without_permit(self.push_in_time(event)).await {
+            Some(result) => verdict(&result),
+            None => self.full(),
+        }
     }
 
     fn try_push(&self, event: E) -> Result<(), EnqueueError<E>> {
@@ -109,11 +106,16 @@ impl<E: Event> Channel<E> {
 
     /// `None`: there was no room in time.
     async fn push_in_time(&self, event: E) -> Option<Result<(), EnqueueError<E>>> {
+        let mut waiting = Waiting {
+            channel: self,
+            is_over: false,
+        };
         let push = self.queue.push_when_free(event);
         let pushed = match self.queue.overflow() {
             Overflow::WaitUpTo(limit) => timeout(limit, push).await.ok()?,
             _ => push.await,
         };
+        waiting.is_over = true;
         Some(pushed.map(|pushed| {
             let dropped = self.place.lock().note(pushed);
             self.taken(dropped);
@@ -199,12 +201,17 @@ fn verdict<E>(result: &Result<(), EnqueueError<E>>) -> Verdict {
     }
 }
 
-/// An event waits for room. Whether its call is dropped or the time is over: it is missed.
-struct Waiting<'a, E: Event>(&'a Channel<E>);
+/// An event waits for room. If its call is dropped before that is over, or the time is, it is missed.
+struct Waiting<'a, E: Event> {
+    channel: &'a Channel<E>,
+    is_over: bool,
+}
 
 impl<E: Event> Drop for Waiting<'_, E> {
     fn drop(&mut self) {
-        self.0.missed_one();
+        if !self.is_over {
+            self.channel.missed_one();
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
+use futures_util::future::select;
+use tokio_util::sync::ReusableBoxFuture;
 
 use super::channel::Channel;
 use super::{LagStream, Lagged};
@@ -35,7 +36,8 @@ use crate::sync::Ordering;
 ///
 /// # Performance
 ///
-/// An event costs one clone and two locks that only this stream's reader and its emitters share. A registration and its end cost what those of any listener do.
+/// An event costs one clone and two locks that only this stream's reader and its emitters share. A registration and its end cost what those of any listener do; a stream with a key looks
+/// after itself whenever the list of listeners changes.
 ///
 /// # Examples
 ///
@@ -63,7 +65,7 @@ pub struct EventStream<E: Event> {
     key: Option<Key>,
     ended: Arc<Alarm>,
     /// Waits for the end of a shutdown, from the first time on that there was nothing to read.
-    until_ended: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    until_ended: Option<ReusableBoxFuture<'static, ()>>,
     terminated: bool,
     _keep_alive: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -91,10 +93,19 @@ impl<E: Event> EventStream<E> {
         self.key.as_ref().map(Key::as_str)
     }
 
-    /// How many events wait to be read, and how many can. See [`StreamBuilder::buffer`](crate::StreamBuilder::buffer).
-    pub fn buffered(&self) -> (usize, usize) {
-        let queue = &self.channel.queue;
-        (queue.len(), queue.capacity())
+    /// How many events wait to be read. See [`StreamBuilder::buffer`](crate::StreamBuilder::buffer).
+    pub fn len(&self) -> usize {
+        self.channel.queue.len()
+    }
+
+    /// Whether no event waits to be read. See [`StreamBuilder::buffer`](crate::StreamBuilder::buffer).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many events can wait to be read. See [`StreamBuilder::buffer`](crate::StreamBuilder::buffer).
+    pub fn capacity(&self) -> usize {
+        self.channel.queue.capacity()
     }
 
     /// How many events this stream has missed since it was made: dropped, refused, or offered by an emission that ended before there was room. Each attempt of a retry around
@@ -191,12 +202,24 @@ impl<E: Event> EventStream<E> {
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let ended = &self.ended;
         let wait = self.until_ended.get_or_insert_with(|| {
-            let ended = Arc::clone(ended);
-            Box::pin(async move { ended.fires().await })
+            // By its key anybody may have a handle of the listener, which keeps what it owns: then its end is not the end of the registration.
+            let listener = self.key.as_ref().and_then(|_| self.listener.upgrade());
+            ReusableBoxFuture::new(ends(Arc::clone(&self.ended), listener))
         });
-        wait.as_mut().poll(cx)
+        wait.poll(cx)
+    }
+}
+
+/// Waits until a shutdown has ended, or this listener is removed and none of its calls is running.
+async fn ends(shutdown: Arc<Alarm>, listener: Option<Arc<dyn Listed>>) {
+    let ended = pin!(shutdown.fires());
+    match listener.map(Subscription::new) {
+        Some(subscription) => {
+            let removed = pin!(subscription.removed());
+            select(ended, removed).await;
+        }
+        None => ended.await,
     }
 }
 
@@ -209,7 +232,7 @@ impl<E: Event> Stream for EventStream<E> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.channel.queue.len(), None)
+        (self.len(), None)
     }
 }
 
@@ -230,7 +253,7 @@ impl<E: Event> fmt::Debug for EventStream<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventStream")
             .field("key", &self.key())
-            .field("buffered", &self.buffered())
+            .field("len", &self.len())
             .field("lagged", &self.lagged())
             .finish_non_exhaustive()
     }
