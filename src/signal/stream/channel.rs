@@ -160,10 +160,14 @@ impl<E: Event> Channel<E> {
 
     /// Takes nothing more, and drops what is in.
     pub(super) fn close(&self) {
+        #[cfg(not(fanfare_plant = "stream-closes-late"))]
         self.queue.close();
+        // In this order: what comes in between is refused.
         for event in self.queue.take_all() {
             self.dropped(event, DropReason::StreamDropped);
         }
+        #[cfg(fanfare_plant = "stream-closes-late")]
+        self.queue.close();
     }
 
     /// An event is not taken: the gap is behind all that are in.

@@ -66,6 +66,8 @@ pub struct EventStream<E: Event> {
     ended: Arc<Alarm>,
     /// Waits for the end of a shutdown, from the first time on that there was nothing to read.
     until_ended: Option<ReusableBoxFuture<'static, ()>>,
+    /// Nothing comes any more; what is in may not have been read.
+    over: bool,
     terminated: bool,
     _keep_alive: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -83,6 +85,7 @@ impl<E: Event> EventStream<E> {
             key: subscription.listed.record().key().cloned(),
             ended,
             until_ended: None,
+            over: false,
             terminated: false,
             _keep_alive: keep_alive,
         }
@@ -187,27 +190,40 @@ impl<E: Event> EventStream<E> {
         if let Some(taken) = self.channel.take(gaps) {
             return Poll::Ready(Some(taken));
         }
-        self.channel.reader.register(cx.waker());
+        if !cfg!(fanfare_plant = "stream-registers-late") {
+            self.channel.reader.register(cx.waker());
+        }
         // Before the second look: once it is over, that one sees all there is.
-        let over = self.channel.is_over() || self.poll_ended(cx).is_ready();
+        #[cfg(not(fanfare_plant = "stream-ends-before-look"))]
+        self.look_for_the_end(cx);
         if let Some(taken) = self.channel.take(gaps) {
             return Poll::Ready(Some(taken));
         }
-        if over {
+        #[cfg(fanfare_plant = "stream-ends-before-look")]
+        self.look_for_the_end(cx);
+        #[cfg(fanfare_plant = "stream-registers-late")]
+        self.channel.reader.register(cx.waker());
+        if self.over {
             self.terminated = true;
-            self.until_ended = None;
             return Poll::Ready(None);
         }
         Poll::Pending
     }
 
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn look_for_the_end(&mut self, cx: &mut Context<'_>) {
+        if self.over || self.channel.is_over() {
+            self.over = true;
+            return;
+        }
         let wait = self.until_ended.get_or_insert_with(|| {
             // By its key anybody may have a handle of the listener, which keeps what it owns: then its end is not the end of the registration.
             let listener = self.key.as_ref().and_then(|_| self.listener.upgrade());
             ReusableBoxFuture::new(ends(Arc::clone(&self.ended), listener))
         });
-        wait.poll(cx)
+        if wait.poll(cx).is_ready() {
+            self.over = true;
+            self.until_ended = None;
+        }
     }
 }
 

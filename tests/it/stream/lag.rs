@@ -168,7 +168,7 @@ impl Twin {
             self.list.push(Ok(event));
         } else if policy == Overflow::DropOldest {
             let first = self.list.iter().position(Result::is_ok).unwrap();
-            drop(self.list.remove(first));
+            let _oldest = self.list.remove(first);
             self.gap(first);
             self.list.push(Ok(event));
             let merged: Vec<_> = self.list.drain(..).collect();
