@@ -28,6 +28,8 @@
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`], [`Signal::ready`] |
+//! | read events as a stream, and feed a signal from one | [`Signal::stream`], [`EventStream`], [`Lagged`], [`Signal::sink`] |
+//! | wait for an event | [`Signal::next`], [`Bus::next_all`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | roll a listener out to a fraction | [`Rollout`], [`ListenBuilder::rollout`] |
 //! | switch listeners off and on | [`Subscription::disable`], [`Pause`], [`Signal::pause`], [`Changed`] |
@@ -57,7 +59,7 @@ mod signal;
 mod sync;
 
 pub use buffer::{DropReason, EnqueueError, Overflow};
-pub use bus::{Bus, BusBuilder, Emitted, Scope, WeakBus};
+pub use bus::{Bus, BusBuilder, Emitted, EventTuple, NextAll, Scope, WeakBus};
 pub use context::{WithoutPermit, without_permit};
 pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
 pub use error::{BoxError, OptionError};
@@ -72,9 +74,10 @@ pub use outcome::{
 pub use pool::{Balance, Pool, PoolBuilder, Scaled, Scaling, WhenFull, scaling};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
-    Batch, BatchOutcome, Batches, Description, EventOnly, IntoBatchOutcome, ListenBuilder,
-    OnceMeans, Pause, Ready, ReadyError, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
-    SwitchError, Undelivered, Unfinished, WeakSignal, WithDelivery,
+    Batch, BatchOutcome, Batches, Description, EmitSink, EnqueueSink, EventOnly, EventStream,
+    IntoBatchOutcome, LagStream, Lagged, ListenBuilder, Next, OnceMeans, Pause, Ready, ReadyError,
+    Scoped, Shutdown, Signal, SignalBuilder, StreamBuilder, Subscription, SwitchError, Undelivered,
+    Unfinished, WeakSignal, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.

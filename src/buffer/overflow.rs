@@ -33,6 +33,8 @@ pub enum DropReason {
     Newest,
     /// A newer event of the same key took its place: [`latest_by`](crate::SignalBuilder::latest_by).
     Superseded,
+    /// The stream that held it was dropped before the event was read.
+    StreamDropped,
     /// The runtime that delivered the events ended.
     RuntimeEnded,
     /// Shutdown reached its deadline before the event's turn came.
@@ -40,10 +42,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Oldest,
         Self::Newest,
         Self::Superseded,
+        Self::StreamDropped,
         Self::RuntimeEnded,
         Self::Shutdown,
     ];
@@ -73,6 +76,7 @@ impl fmt::Display for DropReason {
             Self::Oldest => "made room for a newer one",
             Self::Newest => "the buffer was full",
             Self::Superseded => "a newer one of its key came",
+            Self::StreamDropped => "its stream was dropped",
             Self::RuntimeEnded => "the runtime ended",
             Self::Shutdown => "shutdown reached its deadline",
         })

@@ -75,7 +75,17 @@ impl<E: 'static> Queue<E> {
     /// The place is taken under the lock, so that for every policy that does not wait, whose waiters take theirs outside, places that are free, taken or reserved always add up to the
     /// capacity.
     pub(crate) fn try_push(&self, event: E) -> Result<Pushed<E>, EnqueueError<E>> {
-        let spot = self.shape.spot(&event);
+        let spot = self.spot(&event);
+        self.try_push_at(spot, event)
+    }
+
+    /// Where the event belongs. Runs user code.
+    pub(crate) fn spot(&self, event: &E) -> Spot {
+        self.shape.spot(event)
+    }
+
+    /// Takes an event of this spot if it can without waiting.
+    pub(crate) fn try_push_at(&self, spot: Spot, event: E) -> Result<Pushed<E>, EnqueueError<E>> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(EnqueueError::Closed(event));
@@ -210,6 +220,15 @@ impl<E: 'static> Queue<E> {
         (drop(state), state = self.state.lock());
         state.drains -= 1;
         None
+    }
+
+    /// The next event, for whoever drains by hand: it is counted neither in nor out.
+    pub(crate) fn pop(&self) -> Option<E> {
+        let mut state = self.state.lock();
+        let (lane, event) = state.store.pop()?;
+        self.rooms[lane].add_permits(1);
+        self.let_go(state);
+        Some(event)
     }
 
     /// Counts a drain out that ended without emptying the queue.

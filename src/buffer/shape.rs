@@ -30,7 +30,7 @@ pub(crate) struct Lanes<E> {
 
 /// Where an event belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     pub(super) lane: usize,
     pub(super) key: Option<Fingerprint>,
 }

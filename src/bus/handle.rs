@@ -139,6 +139,9 @@ impl Bus {
         if self.is_closed() {
             crate::signal::AnySignal::close(&*signal);
         }
+        if self.inner.unknown.ended.has_fired() {
+            signal.core.ended.fire();
+        }
         signal
     }
 
@@ -191,7 +194,13 @@ impl Bus {
     pub async fn shutdown(&self, limit: Duration) -> Shutdown {
         let unknown = &self.inner.unknown;
         unknown.gate.close(&unknown.home);
-        shutdown(self.inner.signals.all(), limit).await
+        let left = shutdown(self.inner.signals.all(), limit).await;
+        // In this order: a signal that is made meanwhile is found here, or finds that it has ended.
+        unknown.ended.fire();
+        for signal in self.inner.signals.all() {
+            signal.core().ended.fire();
+        }
+        left
     }
 
     /// A handle that does not keep the bus alive.

@@ -11,7 +11,9 @@ mod delegate;
 mod handle;
 mod map;
 mod scaled;
+mod stream;
 
 pub use builder::BusBuilder;
 pub use defer::{Emitted, Scope};
 pub use handle::{Bus, WeakBus};
+pub use stream::{EventTuple, NextAll};

@@ -1,5 +1,6 @@
 //! What all emissions of one signal share, whatever its event type.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub(crate) struct Core {
     /// Fires when a shutdown begins, once intake is closed: what waits for more events goes on with those that it has.
     pub(crate) closing: Alarm,
     /// Fires when a shutdown has ended: nothing comes any more.
-    pub(crate) ended: Alarm,
+    pub(crate) ended: Arc<Alarm>,
     /// Fires when shutdown has waited long enough.
     pub(crate) drained: Alarm,
     voice: Voice,
@@ -64,7 +65,7 @@ impl Core {
             gate: Gate::default(),
             counters: Counters::default(),
             closing: Alarm::default(),
-            ended: Alarm::default(),
+            ended: Arc::default(),
             drained: Alarm::default(),
             voice: Voice::default(),
         }
@@ -188,6 +189,20 @@ impl Core {
     pub(crate) fn warn_of_dropped(&self, events: usize, reason: impl std::fmt::Display) {
         if let Some(suppressed) = self.voice.may_speak() {
             tracing::warn!(signal = %self.name, events, %reason, suppressed, "buffered events were dropped");
+        }
+    }
+
+    /// A stream has missed its first event, and whoever reads it has not asked to be told.
+    pub(crate) fn warn_of_lag(&self, key: Option<&str>, location: &Location<'_>, capacity: usize) {
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                key,
+                %location,
+                capacity,
+                suppressed,
+                "a stream is read too slowly and misses events, of which this is the first: read it with `with_lag` to see each gap, or choose another `overflow`"
+            );
         }
     }
 

@@ -40,3 +40,4 @@ pub(crate) use options::Options;
 pub use options::{DeadEvent, DeadEvents, Dispatch, OnError, Order, Timing};
 pub use stats::Stats;
 pub(crate) use turn::AnyKeyed;
+pub(crate) use watch::Alarm;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::buffer::{Marks, Overflow};
+use crate::buffer::{Marks, Overflow, Shape};
 use crate::error::{OptionError, check_count, check_replay};
 use crate::keyed::{DEFAULT_LANES, check_lanes};
 use crate::listener::Toll;
@@ -248,6 +248,13 @@ impl Options {
             self.own_lanes = true;
         }
         Ok(())
+    }
+
+    /// What the buffer is like, as far as it does not depend on the event.
+    pub(crate) fn shape<E>(&self) -> Shape<E> {
+        let mut shape = Shape::new(self.buffer, self.overflow);
+        shape.marks = self.marks.unwrap_or(shape.marks);
+        shape
     }
 
     /// The mode in effect: what was asked for, or the default with or without a pool.

@@ -216,6 +216,11 @@ pub enum Rejection {
         /// The limit, as [`Pause::buffer`](crate::Pause::buffer) sets it.
         limit: usize,
     },
+    /// It is a stream, and its buffer is full: at once, or for as long as its overflow policy waits.
+    StreamFull {
+        /// How many events the stream holds, as [`StreamBuilder::buffer`](crate::StreamBuilder::buffer) sets it.
+        capacity: usize,
+    },
     /// A layer sheds load: tower's `LoadShed`.
     Overloaded,
     /// It would wait for the turn of a key that the listener has which emits it: for itself. `enqueue` does not wait for the turn.
@@ -252,6 +257,9 @@ impl fmt::Display for Rejection {
             Self::CircuitOpen { retry_after: None } => f.write_str("the circuit breaker is open"),
             Self::HoldFull { limit } => {
                 write!(f, "{limit} events are held for it, which is all that its pause holds")
+            }
+            Self::StreamFull { capacity } => {
+                write!(f, "{capacity} events wait to be read, which is all that the stream holds")
             }
             Self::Overloaded => f.write_str("a layer sheds load"),
             Self::WouldDeadlock => f.write_str("a listener waits for an event of its own key, which waits for its turn: `enqueue` it instead"),

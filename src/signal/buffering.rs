@@ -4,7 +4,6 @@ use std::hash::Hash;
 
 use super::SignalBuilder;
 use crate::buffer::{Lanes, Marks, Shape};
-use crate::dispatch::Options;
 use crate::error::OptionError;
 use crate::event::Event;
 use crate::keyed::EventKey;
@@ -37,6 +36,28 @@ impl<E: 'static> Clone for Buffering<E> {
 }
 
 impl<E: 'static> Buffering<E> {
+    pub(super) fn latest_by<K: Hash>(
+        mut self,
+        key: impl Fn(&E) -> K + Send + Sync + 'static,
+    ) -> Self {
+        self.latest = Some(EventKey::of(key));
+        self
+    }
+
+    pub(super) fn priorities(
+        mut self,
+        lanes: usize,
+        lane: impl Fn(&E) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        self.lanes = Some(Lanes::new(lanes, lane));
+        self
+    }
+
+    pub(super) fn aging(mut self, events: usize) -> Self {
+        self.aging = Some(events);
+        self
+    }
+
     pub(super) fn check(&self, keyed: bool) -> Result<(), OptionError> {
         let in_order = "it takes a signal without `keyed_by`, whose events keep the order of their keys, and all of them";
         let beside = |option| Err(OptionError::new(option, "set with `keyed_by`", in_order));
@@ -58,10 +79,8 @@ impl<E: 'static> Buffering<E> {
         Ok(())
     }
 
-    /// What the buffer of these options is like, which have been checked.
-    pub(super) fn shape(self, options: &Options) -> Shape<E> {
-        let mut shape = Shape::new(options.buffer, options.overflow);
-        shape.marks = options.marks.unwrap_or(shape.marks);
+    /// What a buffer of these options is like, which have been checked.
+    pub(super) fn shape(self, mut shape: Shape<E>) -> Shape<E> {
         shape.latest = self.latest;
         shape.lanes = self.lanes.map(|lanes| lanes.with_aging(self.aging));
         shape
@@ -114,7 +133,7 @@ impl<E: Event> SignalBuilder<E> {
     /// # }
     /// ```
     pub fn latest_by<K: Hash>(mut self, key: impl Fn(&E) -> K + Send + Sync + 'static) -> Self {
-        self.buffering.latest = Some(EventKey::of(key));
+        self.buffering = self.buffering.latest_by(key);
         self
     }
 
@@ -147,14 +166,14 @@ impl<E: Event> SignalBuilder<E> {
         lanes: usize,
         lane: impl Fn(&E) -> usize + Send + Sync + 'static,
     ) -> Self {
-        self.buffering.lanes = Some(Lanes::new(lanes, lane));
+        self.buffering = self.buffering.priorities(lanes, lane);
         self
     }
 
     /// How often the oldest event of a lane is passed over, where there are [priorities](Self::priorities), before its turn comes: counted in events, so that no lane starves, however much comes
     /// in the others. Among n lanes none is passed over more than so often and n - 2 times on end. Default: 16; from 1 to 16,777,216. See [`priorities`](Self::priorities).
     pub fn aging(mut self, events: usize) -> Self {
-        self.buffering.aging = Some(events);
+        self.buffering = self.buffering.aging(events);
         self
     }
 }

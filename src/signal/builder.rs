@@ -329,7 +329,7 @@ impl<E: Event> SignalBuilder<E> {
         }
         options.use_lanes(self.keyed.is_some(), self.lanes)?;
         self.buffering.check(self.keyed.is_some())?;
-        let shape = self.buffering.shape(&options);
+        let shape = self.buffering.shape(options.shape());
         let name = match self.name {
             Some(name) if name.is_empty() => {
                 return Err(OptionError::new(

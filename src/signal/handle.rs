@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::buffering::Buffering;
 use super::{Inner, SignalBuilder};
 use crate::dispatch::Options;
 use crate::event::Event;
@@ -64,7 +63,7 @@ impl<E: Event> Signal<E> {
 impl<E: Event> Signal<E> {
     /// A signal with the options of a bus, which has checked them.
     pub(crate) fn with_checked(options: Options, layers: Layers) -> Self {
-        let shape = Buffering::default().shape(&options);
+        let shape = options.shape();
         Self {
             inner: Inner::new(
                 std::any::type_name::<E>().into(),

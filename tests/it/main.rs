@@ -28,6 +28,7 @@ mod regressions;
 mod rollout;
 mod runtimes;
 mod shutdown;
+mod stream;
 mod support;
 mod switch;
 mod traps;

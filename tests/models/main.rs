@@ -27,6 +27,8 @@ mod pool;
 #[cfg(fanfare_shuttle)]
 mod registry;
 #[cfg(fanfare_shuttle)]
+mod stream;
+#[cfg(fanfare_shuttle)]
 mod support;
 #[cfg(fanfare_shuttle)]
 mod switch;
