@@ -26,6 +26,7 @@
 //! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
 //! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
+//! | derive signals from signals: filter, map, merge, window | [`Signal::filter`], [`Derived`], [`Window`], [`Upstream`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
@@ -72,8 +73,9 @@ pub use outcome::{
 pub use pool::{Pool, PoolBuilder, WhenFull};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
-    Batch, Description, EventOnly, ListenBuilder, OnceMeans, Pause, Scoped, Shutdown, Signal,
-    SignalBuilder, Subscription, SwitchError, Undelivered, Unfinished, WeakSignal, WithDelivery,
+    Batch, Derived, Description, EventOnly, ListenBuilder, Measure, OnceMeans, OneOf, OneOf2,
+    OneOf3, OneOf4, OneOf5, OneOf6, Pause, Scoped, Shutdown, Signal, SignalBuilder, Subscription,
+    SwitchError, Undelivered, Unfinished, Upstream, WeakSignal, Window, Windowed, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.

@@ -1,6 +1,6 @@
 //! What all emissions of one signal share, whatever its event type.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::gate::Gate;
@@ -43,6 +43,8 @@ pub(crate) struct Core {
     /// Fires when shutdown has waited long enough.
     pub(crate) drained: Alarm,
     voice: Voice,
+    /// The signals that this one was derived from, if it was: those whose shutdown waits for what it does.
+    roots: OnceLock<Vec<Arc<Core>>>,
 }
 
 impl Core {
@@ -66,7 +68,17 @@ impl Core {
             ended: Alarm::default(),
             drained: Alarm::default(),
             voice: Voice::default(),
+            roots: OnceLock::new(),
         }
+    }
+
+    /// Says which signals this one was derived from, before anybody has it.
+    pub(crate) fn set_roots(&self, roots: Vec<Arc<Self>>) {
+        let _ = self.roots.set(roots);
+    }
+
+    pub(crate) fn roots(&self) -> &[Arc<Self>] {
+        self.roots.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -187,6 +199,19 @@ impl Core {
     pub(crate) fn warn_of_dropped(&self, events: usize, reason: impl std::fmt::Display) {
         if let Some(suppressed) = self.voice.may_speak() {
             tracing::warn!(signal = %self.name, events, %reason, suppressed, "buffered events were dropped");
+        }
+    }
+
+    /// A derived signal is gone while others listen to it.
+    pub(crate) fn warn_of_released(&self, listeners: usize, location: &std::panic::Location<'_>) {
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                listeners,
+                %location,
+                suppressed,
+                "a derived signal was dropped, and its listeners hear nothing any more: keep its handle"
+            );
         }
     }
 

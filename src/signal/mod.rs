@@ -11,6 +11,7 @@ mod batch;
 mod builder;
 mod change;
 mod dead_letter;
+mod derive;
 mod describe;
 mod drain;
 mod enter;
@@ -33,6 +34,9 @@ pub(crate) use any::AnySignal;
 pub use batch::Batch;
 pub use builder::SignalBuilder;
 pub(crate) use change::resize;
+pub use derive::{
+    Derived, Measure, OneOf, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, Upstream, Window, Windowed,
+};
 pub use describe::Description;
 pub use handle::{Signal, WeakSignal};
 pub(crate) use inner::Inner;

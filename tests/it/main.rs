@@ -8,6 +8,7 @@
 mod blocking;
 mod change;
 mod compile_fail;
+mod compose;
 mod dispatch;
 mod enqueue;
 mod floors;
