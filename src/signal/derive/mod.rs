@@ -17,6 +17,8 @@ mod debounce;
 mod handle;
 mod link;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod node;
 mod partition;
 mod source;
