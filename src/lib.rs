@@ -99,6 +99,8 @@ mod book {
     mod rollout {}
     #[doc = include_str!("../book/src/follow-up-events.md")]
     mod follow_up_events {}
+    #[doc = include_str!("../book/src/composition.md")]
+    mod composition {}
     #[doc = include_str!("../book/src/switches.md")]
     mod switches {}
     #[doc = include_str!("../book/src/layers/trace.md")]

@@ -97,9 +97,13 @@ fn verdict(report: Report) -> Verdict {
 
 impl<E: Event> Audience for Node<E> {
     fn settle(&self, later: &mut Later) {
+        let look = || self.signal.inner.registry.snapshot();
+        #[cfg(fanfare_plant = "links-settled-unlocked")]
+        let listeners = look();
         let mut links = self.links.lock();
         // Looked at under the lock, so that the last to settle sees the last change. It may be the last to have the list, which is user code to drop.
-        let listeners = self.signal.inner.registry.snapshot();
+        #[cfg(not(fanfare_plant = "links-settled-unlocked"))]
+        let listeners = look();
         let wanted = !listeners.entries.is_empty();
         later.push(move || drop(listeners));
         if let Some(cut) = links.take_if(|links| !wanted || links.are_cut()) {
