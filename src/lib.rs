@@ -26,6 +26,7 @@
 //! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
 //! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
+//! | derive signals from signals: filter, map, merge, window | [`Signal::filter`], [`Derived`], [`Window`], [`Upstream`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`], [`Signal::ready`] |
 //! | read events as a stream, and feed a signal from one | [`Signal::stream`], [`EventStream`], [`Lagged`], [`Signal::sink`] |
@@ -74,10 +75,11 @@ pub use outcome::{
 pub use pool::{Balance, Pool, PoolBuilder, Scaled, Scaling, WhenFull, scaling};
 pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
 pub use signal::{
-    Batch, BatchOutcome, Batches, Description, EmitSink, EnqueueSink, EventOnly, EventStream,
-    IntoBatchOutcome, LagStream, Lagged, ListenBuilder, Next, OnceMeans, Pause, Ready, ReadyError,
-    Scoped, Shutdown, Signal, SignalBuilder, StreamBuilder, Subscription, SwitchError, Undelivered,
-    Unfinished, WeakSignal, WithDelivery,
+    Batch, BatchOutcome, Batches, Derived, Description, EmitSink, EnqueueSink, EventOnly,
+    EventStream, IntoBatchOutcome, LagStream, Lagged, ListenBuilder, Measure, Next, OnceMeans,
+    OneOf, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, Pause, Ready, ReadyError, Scoped, Shutdown,
+    Signal, SignalBuilder, StreamBuilder, Subscription, SwitchError, Undelivered, Unfinished,
+    Upstream, WeakSignal, Window, Windowed, WithDelivery,
 };
 
 /// The code of the README and the book, compiled and run as tests.
@@ -101,6 +103,8 @@ mod book {
     mod rollout {}
     #[doc = include_str!("../book/src/follow-up-events.md")]
     mod follow_up_events {}
+    #[doc = include_str!("../book/src/composition.md")]
+    mod composition {}
     #[doc = include_str!("../book/src/switches.md")]
     mod switches {}
     #[doc = include_str!("../book/src/layers/trace.md")]

@@ -35,6 +35,8 @@ pub enum DropReason {
     Superseded,
     /// The stream that held it was dropped before the event was read.
     StreamDropped,
+    /// A derived signal was about to emit it when it was released, or its last listener went.
+    Released,
     /// The runtime that delivered the events ended.
     RuntimeEnded,
     /// Shutdown reached its deadline before the event's turn came.
@@ -42,11 +44,12 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Oldest,
         Self::Newest,
         Self::Superseded,
         Self::StreamDropped,
+        Self::Released,
         Self::RuntimeEnded,
         Self::Shutdown,
     ];
@@ -77,6 +80,7 @@ impl fmt::Display for DropReason {
             Self::Newest => "the buffer was full",
             Self::Superseded => "a newer one of its key came",
             Self::StreamDropped => "its stream was dropped",
+            Self::Released => "nobody listens to its derived signal",
             Self::RuntimeEnded => "the runtime ended",
             Self::Shutdown => "shutdown reached its deadline",
         })

@@ -42,8 +42,13 @@ impl Keep {
 
     fn mark(&self, pass: Pass) -> Option<Mark> {
         let listed = self.listed()?;
+        let roots = self.core.upgrade();
+        let roots = roots.map_or_else(Vec::new, |core| Pass::of_roots(&core));
         listed.record().enter();
-        Some(Mark { listed, pass })
+        Some(Mark {
+            listed,
+            passes: (pass, roots),
+        })
     }
 }
 
@@ -138,8 +143,8 @@ impl Keeper for Keep {
 /// That a listener runs, and that its signal is busy with it.
 struct Mark {
     listed: Arc<dyn Listed>,
-    #[expect(dead_code, reason = "it is held")]
-    pass: Pass,
+    #[expect(dead_code, reason = "they are held")]
+    passes: (Pass, Vec<Pass>),
 }
 
 impl Drop for Mark {

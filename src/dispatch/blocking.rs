@@ -32,7 +32,7 @@ pub(super) fn start<E: Event>(
     });
     let (listener, on_thread) = (Arc::clone(listener), Arc::clone(&call));
     // Shutdown waits for the thread, also when the emission has ended.
-    let pass = Pass::of_begun(core);
+    let pass = (Pass::of_begun(core), Pass::of_roots(core));
     let claim = Claim {
         entry: Arc::clone(&occupancy.entry),
         begun: false,

@@ -1,7 +1,7 @@
 //! What all emissions of one signal share, whatever its event type.
 
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::gate::Gate;
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     /// Fires when shutdown has waited long enough.
     pub(crate) drained: Alarm,
     voice: Voice,
+    /// The signals that this one was derived from, if it was: those whose shutdown waits for what it does.
+    roots: OnceLock<Vec<Arc<Core>>>,
 }
 
 impl Core {
@@ -68,7 +70,25 @@ impl Core {
             ended: Arc::default(),
             drained: Alarm::default(),
             voice: Voice::default(),
+            roots: OnceLock::new(),
         }
+    }
+
+    /// Says which signals this one was derived from, before anybody has it.
+    pub(crate) fn set_roots(&self, roots: Vec<Arc<Self>>) {
+        let _ = self.roots.set(roots);
+    }
+
+    /// What fires when nothing comes any more: its own shutdown has ended, or those of all that it is derived from.
+    pub(crate) fn ends(&self) -> Vec<Arc<Alarm>> {
+        match self.roots() {
+            [] => vec![Arc::clone(&self.ended)],
+            roots => roots.iter().map(|root| Arc::clone(&root.ended)).collect(),
+        }
+    }
+
+    pub(crate) fn roots(&self) -> &[Arc<Self>] {
+        self.roots.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -202,6 +222,19 @@ impl Core {
                 capacity,
                 suppressed,
                 "a stream is read too slowly and misses events, of which this is the first: read it with `with_lag` to see each gap, or choose another `overflow`"
+            );
+        }
+    }
+
+    /// A derived signal is gone while others listen to it.
+    pub(crate) fn warn_of_released(&self, listeners: usize, location: &Location<'_>) {
+        if let Some(suppressed) = self.voice.may_speak() {
+            tracing::warn!(
+                signal = %self.name,
+                listeners,
+                %location,
+                suppressed,
+                "a derived signal was dropped, and its listeners hear nothing any more: keep its handle"
             );
         }
     }

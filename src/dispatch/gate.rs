@@ -73,6 +73,11 @@ impl Pass {
         core.gate.inside.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(core))
     }
+
+    /// For what a derived signal does outside of the emissions of the signals that it was derived from: their shutdown waits for it too.
+    pub(crate) fn of_roots(core: &Core) -> Vec<Self> {
+        core.roots().iter().map(Self::of_begun).collect()
+    }
 }
 
 impl Drop for Pass {

@@ -16,6 +16,8 @@ pub enum Kind {
     Blocking,
     /// A `tower` service.
     Service,
+    /// The way on to the listeners of a signal that was derived from this one: see [`Derived`](crate::Derived).
+    Derived,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl fmt::Display for Kind {
             Self::Sync => "sync",
             Self::Blocking => "blocking",
             Self::Service => "service",
+            Self::Derived => "derived",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The event of one emission.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::event::Envelope;
@@ -62,6 +63,14 @@ impl<E: Clone> Payload<E> {
             Self::Shared(event, _) => Arc::unwrap_or_clone(event),
             Self::Gone => gone(),
         }
+    }
+
+    /// The event to look at, and to own only if no listener after this one needs it and nobody shares it.
+    pub(crate) fn lend(&mut self, last: bool) -> Cow<'_, E> {
+        if last && matches!(self, Self::Owned(_)) {
+            return Cow::Owned(self.own(true));
+        }
+        Cow::Borrowed(self.borrow())
     }
 
     #[inline]

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use super::Before;
 use super::changed::{Changed, Setting};
+use super::later::{Audience, Later};
 use super::record::Record;
 use super::switch::Deliverer;
 use crate::key::Identity;
@@ -15,6 +16,9 @@ use crate::sync::{AtomicU64, AtomicUsize, Notify, Ordering, unique_id};
 pub(crate) trait Host: Send + Sync {
     /// Takes a listener out. False if it is out already.
     fn remove(&self, record: &Record) -> bool;
+
+    /// Takes a link out while a lock of the caller's is held: what is user code comes later.
+    fn unlink(&self, record: &Record, later: &mut Later);
 
     /// Brings the counts of all listeners up to date.
     fn settle(&self);
@@ -41,6 +45,8 @@ pub(crate) struct Home {
     host: OnceLock<Weak<dyn Host>>,
     observers: OnceLock<Vec<OnChange>>,
     deliverer: OnceLock<Box<dyn Deliverer>>,
+    /// Who links this signal to others while it has listeners, if it is derived.
+    audience: OnceLock<Weak<dyn Audience>>,
 }
 
 impl Home {
@@ -54,6 +60,7 @@ impl Home {
             host: OnceLock::new(),
             observers: OnceLock::new(),
             deliverer: OnceLock::new(),
+            audience: OnceLock::new(),
         }
     }
 
@@ -65,6 +72,29 @@ impl Home {
     /// Who delivers what its listeners hold.
     pub(crate) fn set_deliverer(&self, deliverer: Box<dyn Deliverer>) {
         let _ = self.deliverer.set(deliverer);
+    }
+
+    /// Who sees that listeners come and go.
+    pub(crate) fn set_audience(&self, audience: Weak<dyn Audience>) {
+        let _ = self.audience.set(audience);
+    }
+
+    /// Listeners have come or gone, and no lock is held.
+    pub(super) fn listeners_changed(&self) {
+        if self.audience.get().is_some() {
+            let mut later = Later::default();
+            self.settle_audience(&mut later);
+            later.finish();
+        }
+    }
+
+    /// The same, while a lock of the caller's is held.
+    pub(super) fn settle_audience(&self, later: &mut Later) {
+        if let Some(audience) = self.audience.get().and_then(Weak::upgrade) {
+            audience.settle(later);
+            // It may be the last to have it, and what it captured is user code.
+            later.push(move || drop(audience));
+        }
     }
 
     /// See [`Deliverer::begin`].

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use super::gone::Gone;
+use super::later::Later;
 use super::record::now_in_nanos;
 use super::version::{Before, Held, Version};
 use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
@@ -133,63 +134,81 @@ impl<E: Event> Registry<E> {
         inserts: &[Insert<E>],
         under: impl FnOnce() -> G,
     ) -> Result<usize, RegisterError> {
-        // Listeners and what they capture are user code, so none is dropped under the lock: `inserts` and the old version outlive it.
-        let (_old, len, replaced) = {
-            let _changing = self.changing.lock();
-            let old = self.snapshot();
-            let mut change = Change::of(&old);
-            // One that was removed before its batch was committed stays out.
-            for insert in inserts
-                .iter()
-                .filter(|insert| !insert.entry.record().is_removed())
-            {
-                change.insert(insert)?;
-            }
-            let Change {
-                entries,
-                keys,
-                replaced,
-                ..
-            } = change;
-            let len = entries.len();
-            let under = under();
-            let number = self.next_number();
-            for insert in inserts {
-                insert.entry.record().set_added(number);
-            }
-            for (before, after) in &replaced {
-                after.record().expect_held(before.record());
-            }
-            self.publish(
-                number,
-                entries,
-                keys.map_or_else(|| Arc::clone(&old.keys), Arc::new),
-            );
-            drop(under);
-            self.home
-                .totals
-                .registered(len - old.entries.len() + replaced.len());
-            for (before, after) in &replaced {
-                // Twice: a model switches before each, and so between them.
-                #[cfg(fanfare_plant = "removed-before-successor")]
-                (
-                    before.record().mark_removed(),
-                    before.record().mark_removed(),
-                );
-                // In this order: whoever sees the removal finds the successor.
-                before.set_successor(after);
-                before.record().mark_removed();
-                after.record().take_over_held(before.record());
-            }
-            (old, len, replaced)
+        let inserted = self.put_in(inserts, under)?;
+        let len = inserted.len;
+        inserted.finish(&self.home);
+        self.home.listeners_changed();
+        Ok(len)
+    }
+
+    /// Inserts one while a lock of the caller's is held: what is user code comes later.
+    pub(crate) fn link(&self, entry: Arc<dyn Entry<E>>, later: &mut Later) {
+        let insert = Insert {
+            entry,
+            replace: false,
+            replay: None,
         };
-        if !replaced.is_empty() {
-            self.home.quiet.notify_waiters();
+        let Ok(inserted) = self.put_in(&[insert], || ()) else {
+            unreachable!("only a listener with a key is refused");
+        };
+        let home = Arc::clone(&self.home);
+        later.push(move || inserted.finish(&home));
+        self.home.settle_audience(later);
+    }
+
+    /// Listeners and what they capture are user code, so none is dropped under the lock: `inserts` and the old version outlive it.
+    fn put_in<G>(
+        &self,
+        inserts: &[Insert<E>],
+        under: impl FnOnce() -> G,
+    ) -> Result<Inserted<E>, RegisterError> {
+        let _changing = self.changing.lock();
+        let old = self.snapshot();
+        let mut change = Change::of(&old);
+        // One that was removed before its batch was committed stays out.
+        for insert in inserts
+            .iter()
+            .filter(|insert| !insert.entry.record().is_removed())
+        {
+            change.insert(insert)?;
+        }
+        let Change {
+            entries,
+            keys,
+            replaced,
+            ..
+        } = change;
+        let len = entries.len();
+        let under = under();
+        let number = self.next_number();
+        for insert in inserts {
+            insert.entry.record().set_added(number);
         }
         for (before, after) in &replaced {
-            after.record().begin_in_place_of(before.record());
+            after.record().expect_held(before.record());
         }
-        Ok(len)
+        self.publish(
+            number,
+            entries,
+            keys.map_or_else(|| Arc::clone(&old.keys), Arc::new),
+        );
+        drop(under);
+        self.home
+            .totals
+            .registered(len - old.entries.len() + replaced.len());
+        for (before, after) in &replaced {
+            // Twice: a model switches before each, and so between them.
+            #[cfg(fanfare_plant = "removed-before-successor")]
+            (
+                before.record().mark_removed(),
+                before.record().mark_removed(),
+            );
+            // In this order: whoever sees the removal finds the successor.
+            before.set_successor(after);
+            before.record().mark_removed();
+            after.record().take_over_held(before.record());
+        }
+        Ok(Inserted { old, len, replaced })
     }
 
     /// Takes one listener out. False if it is out already. O(n).
@@ -224,35 +243,39 @@ impl<E: Event> Registry<E> {
         for entry in &old.entries {
             entry.record().lose_held();
         }
+        self.home.listeners_changed();
         old.entries.len()
     }
 
     fn take_out(&self, matches: impl Fn(&Record) -> bool) -> bool {
-        // The old version outlives the lock, and with it the listener: see `insert`.
-        let (_old, taken) = {
-            let _changing = self.changing.lock();
-            let old = self.snapshot();
-            let Some(place) = old.entries.iter().position(|entry| matches(entry.record())) else {
-                return false;
-            };
-            let mut entries = old.entries.to_vec();
-            let entry = entries.remove(place);
-            let keys = match entry.record().key() {
-                Some(key) => {
-                    let mut keys = HashMap::clone(&old.keys);
-                    keys.remove(key);
-                    Arc::new(keys)
-                }
-                None => Arc::clone(&old.keys),
-            };
-            let number = self.next_number();
-            self.publish(number, entries, keys);
-            self.bury(entry.record(), number);
-            (old, entry)
+        let Some(taken) = self.take(matches) else {
+            return false;
         };
-        self.home.quiet.notify_waiters();
-        taken.record().lose_held();
+        taken.finish(&self.home);
+        self.home.listeners_changed();
         true
+    }
+
+    /// The old version outlives the lock, and with it the listener: see `put_in`.
+    fn take(&self, matches: impl Fn(&Record) -> bool) -> Option<Taken<E>> {
+        let _changing = self.changing.lock();
+        let old = self.snapshot();
+        let mut entries = old.entries.iter();
+        let place = entries.position(|entry| matches(entry.record()))?;
+        let mut entries = old.entries.to_vec();
+        let entry = entries.remove(place);
+        let keys = match entry.record().key() {
+            Some(key) => {
+                let mut keys = HashMap::clone(&old.keys);
+                keys.remove(key);
+                Arc::new(keys)
+            }
+            None => Arc::clone(&old.keys),
+        };
+        let number = self.next_number();
+        self.publish(number, entries, keys);
+        self.bury(entry.record(), number);
+        Some(Taken { old, entry })
     }
 
     /// Makes these the newest list. Called with the lock on changes held.
@@ -319,6 +342,39 @@ fn rank(record: &Record) -> (u32, Reverse<i32>, u64) {
 /// A listener, and the one that takes its place.
 type Swap<E> = (Arc<dyn Entry<E>>, Arc<dyn Entry<E>>);
 
+/// What an insertion has left to do, and to drop, when no lock is held.
+struct Inserted<E> {
+    old: Arc<Snapshot<E>>,
+    len: usize,
+    replaced: Vec<Swap<E>>,
+}
+
+impl<E> Inserted<E> {
+    fn finish(self, home: &Home) {
+        if !self.replaced.is_empty() {
+            home.quiet.notify_waiters();
+        }
+        for (before, after) in &self.replaced {
+            after.record().begin_in_place_of(before.record());
+        }
+        drop(self.old);
+    }
+}
+
+/// The same of a removal.
+struct Taken<E> {
+    old: Arc<Snapshot<E>>,
+    entry: Arc<dyn Entry<E>>,
+}
+
+impl<E> Taken<E> {
+    fn finish(self, home: &Home) {
+        home.quiet.notify_waiters();
+        self.entry.record().lose_held();
+        drop(self.old);
+    }
+}
+
 /// A version in the making.
 struct Change<'a, E> {
     old: &'a Snapshot<E>,
@@ -370,6 +426,15 @@ impl<'a, E> Change<'a, E> {
 impl<E: Event> Host for Registry<E> {
     fn remove(&self, record: &Record) -> bool {
         Self::remove(self, record)
+    }
+
+    fn unlink(&self, record: &Record, later: &mut Later) {
+        let Some(taken) = self.take(|other| std::ptr::eq(other, record)) else {
+            return;
+        };
+        let home = Arc::clone(&self.home);
+        later.push(move || taken.finish(&home));
+        self.home.settle_audience(later);
     }
 
     fn settle(&self) {

@@ -100,10 +100,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
     }
 
     pub(super) fn signal(&self) -> &super::Signal<E> {
-        match &self.target {
-            Target::Signal(signal) => signal,
-            Target::Batch(batch) => batch.signal(),
-        }
+        self.target.signal()
     }
 
     fn enter<C: Callee<E> + 'static>(
@@ -163,8 +160,8 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
             replay: self.late.replay(),
         };
         match self.target {
-            Target::Signal(signal) => signal.inner.insert(&[insert])?,
             Target::Batch(batch) => batch.stage(insert),
+            target => target.signal().inner.insert(&[insert])?,
         }
         Ok(subscription)
     }

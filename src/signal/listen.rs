@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::late::Late;
-use super::{Batch, Signal};
+use super::{Batch, Derived, Signal};
 use crate::event::Event;
 use crate::layer::{Keyed, Layers, layer_methods};
 use crate::listener::Filter;
@@ -68,7 +68,18 @@ pub enum OnceMeans {
 
 pub(super) enum Target<'a, E: Event> {
     Signal(Signal<E>),
+    Derived(Derived<E>),
     Batch(&'a Batch<E>),
+}
+
+impl<E: Event> Target<'_, E> {
+    pub(super) fn signal(&self) -> &Signal<E> {
+        match self {
+            Self::Signal(signal) => signal,
+            Self::Derived(derived) => derived.signal(),
+            Self::Batch(batch) => batch.signal(),
+        }
+    }
 }
 
 impl<'a, E: Event> ListenBuilder<'a, E> {
@@ -84,10 +95,7 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             filter: None,
             rollout: None,
             late: Late::default(),
-            layers: match &target {
-                Target::Signal(signal) => signal.inner.layers.clone(),
-                Target::Batch(batch) => batch.signal().inner.layers.clone(),
-            },
+            layers: target.signal().inner.layers.clone(),
             takes: PhantomData,
             target,
         }

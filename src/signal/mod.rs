@@ -13,6 +13,7 @@ mod buffering;
 mod builder;
 mod change;
 mod dead_letter;
+mod derive;
 mod describe;
 mod drain;
 mod enter;
@@ -40,6 +41,9 @@ pub use batch::Batch;
 pub use batches::{BatchOutcome, Batches, IntoBatchOutcome};
 pub use builder::SignalBuilder;
 pub(crate) use change::{observe, resize};
+pub use derive::{
+    Derived, Measure, OneOf, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, Upstream, Window, Windowed,
+};
 pub use describe::Description;
 pub use handle::{Signal, WeakSignal};
 pub(crate) use inner::Inner;

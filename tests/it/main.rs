@@ -10,6 +10,7 @@ mod blocking;
 mod buffer;
 mod change;
 mod compile_fail;
+mod compose;
 mod dispatch;
 mod emission_limit;
 mod enqueue;

@@ -17,6 +17,8 @@ mod closing;
 #[cfg(fanfare_shuttle)]
 mod counts;
 #[cfg(fanfare_shuttle)]
+mod derive;
+#[cfg(fanfare_shuttle)]
 mod keyed;
 #[cfg(fanfare_shuttle)]
 mod late;

@@ -1,6 +1,5 @@
 //! How a stream is made.
 
-use std::any::Any;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use crate::key::Key;
 use crate::registry::RegisterError;
 use crate::signal::buffering::Buffering;
 use crate::signal::inner::OnDropped;
+use crate::signal::listen::Target;
 use crate::signal::{ListenBuilder, Signal};
 
 /// Options of a stream. Each has a default and a limit; what makes no sense is refused by name in [`build`](Self::build). [`ListenBuilder::stream`] makes it, and everything that stands before it
@@ -49,7 +49,6 @@ pub struct StreamBuilder<'a, E: Event> {
     overflow: Overflow,
     buffering: Buffering<E>,
     on_dropped: Vec<OnDropped<E>>,
-    keep_alive: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<'a, E: Event> ListenBuilder<'a, E> {
@@ -61,7 +60,6 @@ impl<'a, E: Event> ListenBuilder<'a, E> {
             overflow: Overflow::DropOldest,
             buffering: Buffering::default(),
             on_dropped: Vec::new(),
-            keep_alive: None,
         }
     }
 }
@@ -94,7 +92,7 @@ impl<E: Event> Signal<E> {
 
 /// A stream without options fails where a listener without options does.
 #[track_caller]
-pub(super) fn built<E: Event>(builder: StreamBuilder<'_, E>) -> EventStream<E> {
+pub(in crate::signal) fn built<E: Event>(builder: StreamBuilder<'_, E>) -> EventStream<E> {
     match builder.build() {
         Ok(stream) => stream,
         Err(error) => panic!("{error}"),
@@ -181,13 +179,6 @@ impl<E: Event> StreamBuilder<'_, E> {
         self
     }
 
-    /// Keeps something alive for as long as the stream is.
-    #[allow(dead_code, reason = "for streams of signals that are made of others")]
-    pub(crate) fn keep_alive(mut self, what: Arc<dyn Any + Send + Sync>) -> Self {
-        self.keep_alive = Some(what);
-        self
-    }
-
     /// Registers the stream: it is given every event that is emitted from here on.
     ///
     /// # Errors
@@ -203,6 +194,10 @@ impl<E: Event> StreamBuilder<'_, E> {
             key: self.listen.key.as_deref().and_then(Key::parse),
             location: self.listen.location,
         };
+        let derived = match &self.listen.target {
+            Target::Derived(derived) => Some(derived.clone()),
+            _ => None,
+        };
         // Nobody but the reader drains it.
         let channel = Channel::new(Queue::new(shape, 0), told);
         let sender = Sender::new(&channel);
@@ -214,12 +209,11 @@ impl<E: Event> StreamBuilder<'_, E> {
             let offer = move |event: &E| sender.offer(event.clone());
             self.listen.on_sync(offer)?
         };
-        let ended = Arc::clone(&core.ended);
         Ok(EventStream::new(
             channel,
             &subscription,
-            ended,
-            self.keep_alive,
+            core.ends(),
+            derived,
         ))
     }
 

@@ -19,6 +19,7 @@ mod reader;
 mod sink;
 
 pub use builder::StreamBuilder;
+pub(in crate::signal) use builder::built;
 pub use lag::{LagStream, Lagged};
 pub use next::Next;
 pub use reader::EventStream;

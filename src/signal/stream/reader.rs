@@ -1,6 +1,5 @@
 //! The reader's side.
 
-use std::any::Any;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
@@ -16,7 +15,7 @@ use crate::dispatch::Alarm;
 use crate::event::Event;
 use crate::key::Key;
 use crate::registry::{Listed, Metadata};
-use crate::signal::Subscription;
+use crate::signal::{Derived, Subscription};
 use crate::sync::Ordering;
 
 /// The events of a signal as a [`Stream`], read at the reader's own pace. [`Signal::stream`](crate::Signal::stream), [`Bus::stream`](crate::Bus::stream) and
@@ -63,21 +62,23 @@ pub struct EventStream<E: Event> {
     /// Weak: the listener's end is the end of what it owns.
     listener: Weak<dyn Listed>,
     key: Option<Key>,
-    ended: Arc<Alarm>,
+    /// Fire when the shutdowns have ended after which nothing comes any more.
+    ended: Vec<Arc<Alarm>>,
     /// Waits for the end of a shutdown, from the first time on that there was nothing to read.
     until_ended: Option<ReusableBoxFuture<'static, ()>>,
     /// Nothing comes any more; what is in may not have been read.
     over: bool,
     terminated: bool,
-    _keep_alive: Option<Arc<dyn Any + Send + Sync>>,
+    /// The derived signal that it reads, which nobody else may keep.
+    _derived: Option<Derived<E>>,
 }
 
 impl<E: Event> EventStream<E> {
     pub(super) fn new(
         channel: Arc<Channel<E>>,
         subscription: &Subscription,
-        ended: Arc<Alarm>,
-        keep_alive: Option<Arc<dyn Any + Send + Sync>>,
+        ended: Vec<Arc<Alarm>>,
+        derived: Option<Derived<E>>,
     ) -> Self {
         Self {
             channel,
@@ -87,7 +88,7 @@ impl<E: Event> EventStream<E> {
             until_ended: None,
             over: false,
             terminated: false,
-            _keep_alive: keep_alive,
+            _derived: derived,
         }
     }
 
@@ -218,7 +219,7 @@ impl<E: Event> EventStream<E> {
         let wait = self.until_ended.get_or_insert_with(|| {
             // By its key anybody may have a handle of the listener, which keeps what it owns: then its end is not the end of the registration.
             let listener = self.key.as_ref().and_then(|_| self.listener.upgrade());
-            ReusableBoxFuture::new(ends(Arc::clone(&self.ended), listener))
+            ReusableBoxFuture::new(ends(std::mem::take(&mut self.ended), listener))
         });
         if wait.poll(cx).is_ready() {
             self.over = true;
@@ -227,9 +228,13 @@ impl<E: Event> EventStream<E> {
     }
 }
 
-/// Waits until a shutdown has ended, or this listener is removed and none of its calls is running.
-async fn ends(shutdown: Arc<Alarm>, listener: Option<Arc<dyn Listed>>) {
-    let ended = pin!(shutdown.fires());
+/// Waits until all of these shutdowns have ended, or this listener is removed and none of its calls is running.
+async fn ends(shutdowns: Vec<Arc<Alarm>>, listener: Option<Arc<dyn Listed>>) {
+    let ended = pin!(async {
+        for shutdown in &shutdowns {
+            shutdown.fires().await;
+        }
+    });
     match listener.map(Subscription::new) {
         Some(subscription) => {
             let removed = pin!(subscription.removed());

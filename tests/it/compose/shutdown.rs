@@ -1,0 +1,150 @@
+//! What a shutdown of the source means for what is derived from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use fanfare::layer::Retry;
+use fanfare::{Bus, Outcome, Signal, Window};
+use tokio::time::{Instant, advance};
+
+use super::{record, record_windows};
+use crate::support::settle;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_what_is_begun_and_waits_for_its_listeners() {
+    let source = Signal::<u32>::new();
+    let by_time = source.window(Window::time(HOUR));
+    let by_count = source.window(Window::count(10));
+    let sliding = source.window(Window::count(3).every(2));
+    let quiet = source.debounce(HOUR);
+    let logs = [&by_time, &by_count, &sliding].map(record_windows);
+    let last = record(&quiet);
+    let done = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    by_time.on(async move |_| {
+        tokio::time::sleep(SECOND).await;
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    for n in 1..=3 {
+        assert!(source.emit(n).await.is_ok());
+    }
+    let began = Instant::now();
+    assert!(source.shutdown(SECOND * 10).await.is_clean());
+    assert_eq!((began.elapsed(), done.load(Ordering::SeqCst)), (SECOND, 1));
+    let [time, count, slid] = logs.map(|log| log.take());
+    assert_eq!(
+        (time, count),
+        (vec![(vec![1, 2, 3], 0)], vec![(vec![1, 2, 3], 0)])
+    );
+    assert_eq!(slid, [(vec![1, 2], 0), (vec![1, 2, 3], 0)]);
+    assert_eq!(last.take(), [3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_of_windows_is_ended_too() {
+    let source = Signal::<u32>::new();
+    let sums = source
+        .window(Window::count(2))
+        .map(|w| w.iter().sum::<u32>());
+    let windows = sums.window(Window::time(HOUR));
+    let log = record_windows(&windows);
+    for n in 1..=5 {
+        assert!(source.emit(n).await.is_ok());
+    }
+    assert!(source.shutdown(SECOND).await.is_clean());
+    let all: Vec<u32> = log.take().into_iter().flat_map(|(sums, _)| sums).collect();
+    assert_eq!(all, [3, 7, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_its_limit_a_shutdown_cancels_what_a_window_calls() {
+    let source = Signal::<u32>::new();
+    let windows = source.window(Window::time(HOUR));
+    windows.on(async |_| std::future::pending::<()>().await);
+    assert!(source.emit(1).await.is_ok());
+    assert!(!source.shutdown(SECOND).await.is_clean());
+    assert_eq!(windows.stats().count(Outcome::Cancelled), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_where_nothing_is_begun() {
+    let source = Signal::<u32>::new();
+    let windows = source.window(Window::time(SECOND * 2).every(SECOND));
+    let log = record_windows(&windows);
+    assert!(source.emit(1).await.is_ok());
+    advance(SECOND).await;
+    settle().await;
+    assert_eq!(log.take(), [(vec![1], 0)]);
+    let began = Instant::now();
+    assert!(source.shutdown(SECOND * 10).await.is_clean());
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert!(log.take().is_empty(), "a window has had all there is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_merged_sources_each_ends_what_is_begun_when_it_closes() {
+    let (a, b) = (Signal::<u32>::new(), Signal::<u32>::new());
+    let windows = a.merge(&b).window(Window::time(HOUR));
+    let log = record_windows(&windows);
+    assert!(a.emit(1).await.is_ok() && b.emit(2).await.is_ok());
+    assert!(a.shutdown(SECOND).await.is_clean());
+    assert_eq!(log.take(), [(vec![1, 2], 0)]);
+    assert!(b.emit(3).await.is_ok());
+    advance(SECOND).await;
+    settle().await;
+    // The task that began anew has found one of them closed, and gone on with the other.
+    assert_eq!(log.take(), [(vec![3], 0)]);
+    assert!(b.emit(4).await.is_ok());
+    settle().await;
+    assert!(b.shutdown(SECOND).await.is_clean());
+    assert_eq!(log.take(), [(vec![4], 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_shuts_down_ends_what_is_begun() {
+    let bus = Bus::new();
+    let windows = bus.signal::<u32>().window(Window::time(HOUR));
+    let log = record_windows(&windows);
+    assert!(bus.emit(1_u32).await.is_ok());
+    assert!(bus.shutdown(SECOND).await.is_clean());
+    assert_eq!(log.take(), [(vec![1], 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_retries_in_the_background_of_what_is_derived() {
+    let source = Signal::<u32>::new();
+    let derived = source.map(|n| *n);
+    let tries = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&tries);
+    let retry = Retry::exponential().max_attempts(2).in_background();
+    let listen = derived.listen().retry(retry);
+    let flaky = async move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Err("not yet".into()),
+        _ => Ok(()),
+    };
+    listen.try_on(flaky).unwrap();
+    assert_eq!(source.emit(1).await.failed(), 0);
+    assert!(source.shutdown(HOUR).await.is_clean());
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_derived_signal_that_is_dropped_ends_its_task() {
+    let source = Signal::<u32>::new();
+    let held = Arc::new(());
+    let inside = Arc::clone(&held);
+    let windows = source
+        .map(move |_| Arc::clone(&inside))
+        .window(Window::time(HOUR));
+    let _ = windows.on_sync(|_| {});
+    assert!(source.emit(1).await.is_ok());
+    assert_eq!(Arc::strong_count(&held), 3);
+    drop(windows);
+    settle().await;
+    assert_eq!(Arc::strong_count(&held), 1);
+    assert!(source.shutdown(SECOND).await.is_clean());
+}
