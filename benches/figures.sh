@@ -2,7 +2,7 @@
 # Measures the figures of the book's cost chapter and writes them to book/src/figures.
 #
 #   benches/figures.sh            all
-#   benches/figures.sh NAME...    only these: machine table layers keyed contention allocations latency curves peers futex instructions
+#   benches/figures.sh NAME...    only these: machine table layers keyed overload contention allocations latency curves peers futex instructions
 #
 # It takes a quarter of an hour. Leave the machine to it: whatever else runs is in the figures.
 set -euo pipefail
@@ -17,6 +17,7 @@ bench() { cargo bench --locked --quiet --bench "$@"; }
 table() { bench table; }
 layers() { bench layers; }
 keyed() { bench keyed; }
+overload() { bench overload; }
 contention() { bench contention; }
 allocations() { bench allocations; }
 latency() { bench latency; }
@@ -28,7 +29,7 @@ instructions() {
     sed -n 's/^\([a-z][^ ]*\) \([0-9]*\)$/| `\1` | \2 |/p' benches/instructions.txt
 }
 
-[ $# != 0 ] || set -- machine table layers keyed contention allocations latency curves peers futex instructions
+[ $# != 0 ] || set -- machine table layers keyed overload contention allocations latency curves peers futex instructions
 for name in "$@"; do
     echo "== $name"
     "$name" >"$figures/$name.md.new"

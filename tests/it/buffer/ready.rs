@@ -267,11 +267,11 @@ async fn a_listener_of_a_signal_under_pressure_is_refused_and_others_need_no_per
             }
             Ok(())
         });
-        let other = Signal::<u64>::builder().pool(pool.clone()).build();
+        let other = Signal::<u8>::builder().pool(pool.clone()).build();
         let target = signal.clone();
         other.try_on(async move |n| {
             for _ in 0..20 {
-                target.ready().await?.enqueue(n as u32)?;
+                target.ready().await?.enqueue(u32::from(n))?;
             }
             Ok(())
         });
