@@ -154,14 +154,22 @@ fn figures<F: Future<Output = Came>>(rounds: usize, events: u64, way: impl Fn() 
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn count(events: u64) -> String {
+    match events {
+        0..10 => events.to_string(),
+        _ => number(events as f64),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 fn row(name: &str, figures: &Figures) -> Vec<String> {
     let came = figures.came;
     vec![
         name.to_owned(),
-        number(came.accepted as f64),
-        number(came.delivered as f64),
-        number(came.dropped as f64),
-        number(came.given_back as f64),
+        count(came.accepted),
+        count(came.delivered),
+        count(came.dropped),
+        count(came.given_back),
         number(figures.a_second),
         number(figures.most_bytes as f64 / 1024.0),
     ]

@@ -224,6 +224,20 @@ async fn the_fullest_lane_says_whether_there_is_pressure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_room_in_a_lane_keeps_no_urgent_event_out() {
+    let builder = Signal::builder().priorities(2, |n: &u32| usize::from(*n < 100));
+    let slow = filled(builder.buffer(2), 1).await;
+    let kept = slow.signal.ready().await.unwrap();
+    let waits = producer(&slow, 50);
+    settle().await;
+    slow.signal.try_enqueue(100).unwrap();
+    kept.enqueue(1).unwrap();
+    slow.take(4).await;
+    assert!(waits.is_finished());
+    slow.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_events_are_keyed_it_waits_for_the_marks_alone() {
     let slow = filled(ten().keyed_by(|n| *n).lanes(1), 8).await;
     assert!(slow.signal.is_under_pressure());
