@@ -1,8 +1,10 @@
 //! Backpressure: who is `ready` has room, and who waits for that comes back when the pressure is over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare::{Bus, EnqueueError, Overflow, Pool, ReadyError, Signal, SignalBuilder};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -337,10 +339,43 @@ async fn a_closed_signal_is_never_ready_and_gives_the_event_back() {
         assert_eq!(error, ReadyError::Closed);
         assert_eq!(error.to_string(), "the signal is closed");
     }
-    slow.finish().await;
+    // At once, while what is in the buffer is still to be delivered.
+    let closing = slow.signal.clone();
+    let closing = tokio::spawn(async move { closing.shutdown(LONG).await });
+    settle().await;
     for waits in waits {
+        assert!(waits.is_finished());
         assert_eq!(waits.await.unwrap(), ReadyError::Closed);
     }
+    slow.take(100).await;
+    assert!(closing.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_as_the_pressure_ends_does_not_go_before_those_who_wait() {
+    let signal = ten().build();
+    let (permits, ahead) = (Arc::new(Semaphore::new(0)), Log::default());
+    let (own, next, list) = (signal.downgrade(), Arc::clone(&permits), ahead.clone());
+    signal.on(async move |_| {
+        next.acquire().await.unwrap().forget();
+        // Its event has left the buffer, and those who wait have not run yet. On a thread of its own nobody knows that it is a listener's.
+        let signal = own.upgrade().expect("it is being emitted");
+        let comes = std::thread::spawn(move || poll_once(&mut Box::pin(signal.ready())).is_some());
+        list.push(comes.join().unwrap());
+    });
+    signal.try_enqueue(100).unwrap();
+    settle().await;
+    for n in 0..8 {
+        signal.try_enqueue(n).unwrap();
+    }
+    let waiting = signal.clone();
+    let waits = tokio::spawn(async move { waiting.ready().await.map(drop) });
+    settle().await;
+    // So many that it never suspends.
+    permits.add_permits(9);
+    waits.await.unwrap().unwrap();
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!(ahead.take(), [false; 9]);
 }
 
 #[tokio::test(start_paused = true)]
