@@ -2,7 +2,7 @@
 # Measures the figures of the book's cost chapter and writes them to book/src/figures.
 #
 #   benches/figures.sh            all
-#   benches/figures.sh NAME...    only these: machine table layers keyed compose contention allocations latency curves peers futex instructions
+#   benches/figures.sh NAME...    only these: machine table layers keyed compose overload contention allocations latency curves peers futex instructions
 #
 # It takes a quarter of an hour. Leave the machine to it: whatever else runs is in the figures.
 set -euo pipefail
@@ -18,6 +18,7 @@ table() { bench table; }
 layers() { bench layers; }
 keyed() { bench keyed; }
 compose() { bench compose; }
+overload() { bench overload; }
 contention() { bench contention; }
 allocations() { bench allocations; }
 latency() { bench latency; }
@@ -29,7 +30,7 @@ instructions() {
     sed -n 's/^\([a-z][^ ]*\) \([0-9]*\)$/| `\1` | \2 |/p' benches/instructions.txt
 }
 
-[ $# != 0 ] || set -- machine table layers keyed compose contention allocations latency curves peers futex instructions
+[ $# != 0 ] || set -- machine table layers keyed compose overload contention allocations latency curves peers futex instructions
 for name in "$@"; do
     echo "== $name"
     "$name" >"$figures/$name.md.new"

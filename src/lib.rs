@@ -99,6 +99,8 @@ mod book {
     mod failure_policy {}
     #[doc = include_str!("../book/src/order.md")]
     mod order {}
+    #[doc = include_str!("../book/src/backpressure.md")]
+    mod backpressure {}
     #[doc = include_str!("../book/src/rollout.md")]
     mod rollout {}
     #[doc = include_str!("../book/src/follow-up-events.md")]

@@ -56,3 +56,30 @@ fn every_order_is_a_parcel_or_a_reminder_and_every_change_is_told() {
         assert_eq!(printed.matches(line).count(), 1, "{line}\n{printed}");
     }
 }
+
+#[test]
+fn every_quake_comes_to_one_end_under_each_policy_and_who_is_ready_loses_none() {
+    let output = example::run("backpressure", &[]);
+    let printed = example::stdout(&output);
+    assert!(
+        output.status.success(),
+        "{printed}{}",
+        example::stderr(&output)
+    );
+    for (policy, delivered) in [
+        ("Wait ", "1707"),
+        ("Reject", "237"),
+        ("DropOldest", "237"),
+        ("DropNewest", "237"),
+        ("ready, DropOldest", "1707"),
+    ] {
+        let row = printed.lines().find(|line| line.starts_with(policy));
+        let row = row.unwrap_or_default().trim_start_matches(policy);
+        let first = row.split_whitespace().next();
+        assert_eq!(first, Some(delivered), "{policy}\n{printed}");
+    }
+    assert!(
+        printed.contains("with priorities 0 of them were lost"),
+        "{printed}"
+    );
+}

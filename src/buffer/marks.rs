@@ -123,7 +123,34 @@ impl Relief {
             if !look()? {
                 return Ok(());
             }
+            #[cfg(fanfare_plant = "relief-missed")]
+            ends.set(self.ends.notified());
             ends.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_begins_at_the_high_mark_and_ends_at_the_low_one() {
+        let mut pressure = Pressure::new(Marks { low: 2, high: 4 });
+        assert!(!pressure.rise(3) && !pressure.fall(2));
+        assert!(pressure.rise(4) && pressure.is_on());
+        assert!(!pressure.rise(5), "it is on already");
+        assert!(!pressure.fall(3) && pressure.is_on());
+        assert!(pressure.fall(2) && !pressure.is_on());
+        assert!(!pressure.rise(3) && !pressure.is_on());
+    }
+
+    #[test]
+    fn marks_that_are_one_end_the_pressure_with_the_next_that_goes() {
+        let mut pressure = Pressure::new(Marks::of_capacity(1));
+        for _ in 0..3 {
+            assert!(pressure.rise(1) && pressure.is_on());
+            assert!(pressure.fall(0) && !pressure.is_on());
         }
     }
 }

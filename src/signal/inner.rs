@@ -59,7 +59,7 @@ impl<E: Event> Inner<E> {
         });
         let buffer = match &keyed {
             Some(keyed) => Buffer::Keyed(Arc::clone(keyed)),
-            None => Buffer::Queue(Queue::new(shape, options.enqueue_concurrency)),
+            None => Buffer::Queue(Box::new(Queue::new(shape, options.enqueue_concurrency))),
         };
         let max_detached = Arc::new(Semaphore::new(options.max_detached));
         let home = Mutex::new(options.runtime.clone());

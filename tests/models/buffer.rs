@@ -1,9 +1,14 @@
 //! The bounded buffer: nothing that was taken is lost, order is kept, nobody waits for ever.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
 
-use fanfare::{Dispatch, EnqueueError, Pool, Signal};
+use fanfare::{Dispatch, DropReason, EnqueueError, Outcome, Overflow, Pool, Signal};
 use shuttle::future::yield_now;
+use shuttle::rand::{Rng as _, thread_rng};
 
 use crate::support::{NEVER, beside, check, task};
 
@@ -179,5 +184,234 @@ fn who_has_got_room_as_the_signal_closes_is_waited_for_or_refused() {
             seen.lock().unwrap().len(),
             "delivered after the shutdown"
         );
+    });
+}
+
+/// What came of the events, as their producers know it.
+#[derive(Default)]
+struct Came {
+    taken: AtomicU64,
+    given_back: AtomicU64,
+    /// What the buffer dropped, as the callback was told.
+    dropped: AtomicU64,
+}
+
+impl Came {
+    fn note(&self, result: Result<(), EnqueueError<u32>>, event: u32) {
+        let count = match result {
+            Ok(()) => &self.taken,
+            Err(refused) => {
+                assert_eq!(refused.into_event(), event);
+                &self.given_back
+            }
+        };
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn one_of(choices: u32) -> u32 {
+    thread_rng().gen_range(0..choices)
+}
+
+/// A signal with any policy, one lane or two, the latest by key or all, and a listener that suspends.
+fn any_signal(came: &Arc<Came>) -> Signal<u32> {
+    let overflow = [
+        Overflow::Wait,
+        Overflow::WaitUpTo(Duration::from_millis(1)),
+        Overflow::Reject,
+        Overflow::DropOldest,
+        Overflow::DropNewest,
+    ][one_of(5) as usize];
+    let told = Arc::clone(came);
+    let mut builder = Signal::<u32>::builder()
+        .buffer(1 + one_of(2) as usize)
+        .overflow(overflow)
+        .dispatch(Dispatch::Concurrent)
+        .on_dropped(move |_, _| {
+            told.dropped.fetch_add(1, Ordering::SeqCst);
+        });
+    if one_of(2) == 0 {
+        builder = builder.priorities(2, |n| (n % 2) as usize);
+    }
+    if one_of(2) == 0 {
+        builder = builder.latest_by(|n| n % 3);
+    }
+    let signal = builder.build();
+    signal.on(async move |_| yield_now().await);
+    signal
+}
+
+/// Polls a future so many times at most, and drops it.
+async fn polled<F: Future>(times: u32, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    std::future::poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => {
+                // Whoever is to be dropped is not to wait for being woken.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+/// Sends an event in one of the ways that there are, or gives up on the way.
+async fn produce(signal: &Signal<u32>, came: &Came, event: u32) {
+    let times = 1 + one_of(6);
+    match one_of(4) {
+        0 => came.note(signal.try_enqueue(event), event),
+        1 => {
+            if let Some(result) = polled(times, signal.enqueue(event)).await {
+                came.note(result, event);
+            }
+        }
+        2 => {
+            if let Some(Ok(ready)) = polled(times, signal.ready()).await {
+                yield_now().await;
+                came.note(ready.enqueue(event), event);
+            }
+        }
+        _ => drop(polled(times, signal.ready()).await),
+    }
+}
+
+/// Taken is delivered, or dropped and told; given back is counted; and every place is free again.
+fn account(signal: &Signal<u32>, came: &Came) {
+    let count = |count: &AtomicU64| count.load(Ordering::SeqCst);
+    let stats = signal.stats();
+    assert_eq!(signal.buffered().0, 0);
+    assert_eq!(stats.refused(), count(&came.given_back));
+    assert_eq!(stats.dropped(), count(&came.dropped));
+    assert_eq!(stats.count(Outcome::Done), stats.emissions());
+    assert_eq!(
+        count(&came.taken),
+        stats.emissions() + stats.dropped(),
+        "taken, and delivered or dropped"
+    );
+    let kept_newest = stats.dropped_by(DropReason::Newest);
+    assert_eq!(stats.enqueued() + kept_newest, count(&came.taken));
+}
+
+#[test]
+fn what_is_taken_is_delivered_or_dropped_whoever_gives_up_on_the_way() {
+    check(|| async {
+        let came = Arc::<Came>::default();
+        let signal = any_signal(&came);
+        let producers = [0, 10, 20].map(|first| {
+            let (signal, came) = (signal.clone(), Arc::clone(&came));
+            task(async move {
+                for n in 0..2 {
+                    produce(&signal, &came, first + n).await;
+                }
+            })
+        });
+        beside(producers).await;
+        while signal.buffered().0 > 0 {
+            yield_now().await;
+        }
+        // Every place of every lane, at once: more than pressure lets pass, since nothing waits.
+        let mut kept = Vec::new();
+        let lanes = if signal.describe().to_string().contains("priorities") {
+            2
+        } else {
+            1
+        };
+        for _ in 0..signal.buffered().1 / lanes {
+            let ready = polled(1, signal.ready()).await;
+            kept.push(ready.expect("every place is free").unwrap());
+        }
+        drop(kept);
+        assert!(signal.shutdown(NEVER).await.is_clean());
+        account(&signal, &came);
+    });
+}
+
+#[test]
+fn a_shutdown_that_comes_between_loses_no_event_and_wakes_all_who_wait() {
+    check(|| async {
+        let came = Arc::<Came>::default();
+        let signal = any_signal(&came);
+        let producers = [0, 10, 20].map(|first| {
+            let (signal, came) = (signal.clone(), Arc::clone(&came));
+            task(async move {
+                for n in 0..2 {
+                    let event = first + n;
+                    if one_of(2) == 0 {
+                        came.note(signal.enqueue(event).await, event);
+                    } else if let Ok(ready) = signal.ready().await {
+                        came.note(ready.enqueue(event), event);
+                    } else {
+                        assert!(signal.is_closed());
+                    }
+                }
+            })
+        });
+        yield_now().await;
+        let limit = [NEVER, Duration::from_millis(1)][one_of(2) as usize];
+        let _ = signal.shutdown(limit).await;
+        beside(producers).await;
+        let count = |count: &AtomicU64| count.load(Ordering::SeqCst);
+        let known = || signal.stats().emissions() + signal.stats().dropped();
+        // A drain may have taken one just before the limit, and have yet to find that it is cancelled.
+        let _ = signal.shutdown(NEVER).await;
+        assert_eq!(known(), count(&came.taken), "delivered or dropped, taken");
+        assert_eq!(signal.stats().refused(), count(&came.given_back));
+        assert_eq!(signal.stats().dropped(), count(&came.dropped));
+    });
+}
+
+/// A listener that is far behind, and producers that only send when they are ready.
+#[test]
+fn those_who_wait_until_they_are_ready_lose_nothing() {
+    check(|| async {
+        let overflow = [Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest];
+        let signal = Signal::<u32>::builder()
+            .buffer(3)
+            .watermarks(1, 2)
+            .overflow(overflow[one_of(3) as usize])
+            .build();
+        signal.on(async move |_| yield_now().await);
+        let producers = [0, 10, 20].map(|first| {
+            let signal = signal.clone();
+            task(async move {
+                for n in 0..3 {
+                    let ready = signal.ready().await.unwrap();
+                    yield_now().await;
+                    ready.enqueue(first + n).unwrap();
+                }
+            })
+        });
+        beside(producers).await;
+        assert!(signal.shutdown(NEVER).await.is_clean());
+        let stats = signal.stats();
+        assert_eq!(
+            (stats.emissions(), stats.dropped(), stats.refused()),
+            (9, 0, 0)
+        );
+    });
+}
+
+/// The first of those who wait goes away, perhaps just as the pressure ends, and the next is woken all the same.
+#[test]
+fn who_gives_up_waiting_for_the_low_mark_leaves_it_to_the_next() {
+    check(|| async {
+        let signal = Signal::<u32>::builder().buffer(2).watermarks(1, 2).build();
+        signal.on(async move |_| yield_now().await);
+        for n in 0..2 {
+            signal.try_enqueue(n).unwrap();
+        }
+        let (first, second) = (signal.clone(), signal.clone());
+        let leaves = task(async move { drop(polled(one_of(5), first.ready()).await) });
+        let stays = task(async move { second.ready().await.unwrap().enqueue(9).unwrap() });
+        beside([leaves, stays]).await;
+        assert!(signal.shutdown(NEVER).await.is_clean());
+        assert_eq!(signal.stats().emissions(), 3);
     });
 }

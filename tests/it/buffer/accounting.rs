@@ -204,7 +204,7 @@ proptest! {
 /// Ten producers, each as fast as the listener.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_until_they_are_ready_lose_nothing_at_ten_times_what_is_taken() {
-    const EACH: u64 = 2_000;
+    const EACH: u64 = 500;
     for overflow in [
         Overflow::Wait,
         Overflow::Reject,

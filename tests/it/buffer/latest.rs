@@ -1,6 +1,8 @@
 //! The latest event of each key.
 
-use fanfare::{DropReason, EnqueueError, Overflow, Signal, SignalBuilder};
+use std::sync::{Arc, OnceLock};
+
+use fanfare::{DropReason, EnqueueError, Overflow, Signal, SignalBuilder, WeakSignal};
 
 use super::Slow;
 use crate::support::settle;
@@ -126,23 +128,22 @@ async fn room_that_is_not_needed_goes_to_the_next() {
     assert_eq!(slow.finish().await, [('a', 2), ('b', 1)]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_key_closure_runs_outside_of_the_lock() {
-    let slow = Slow::new(Signal::<u32>::builder());
-    let other = slow.signal.clone();
+/// Under the lock, it would wait for itself.
+#[test]
+fn what_the_closures_ask_of_the_buffer_is_answered() {
+    let itself = Arc::new(OnceLock::<WeakSignal<u32>>::new());
+    let own = Arc::clone(&itself);
+    let waiting = move || own.get().unwrap().upgrade().unwrap().buffered().0;
+    let lane = waiting.clone();
     let signal = Signal::<u32>::builder()
-        .buffer(4)
-        .latest_by(move |n| other.buffered().0 as u32 + n % 2)
+        .latest_by(move |_| waiting())
+        .priorities(2, move |_| lane())
         .build();
-    let own = signal.downgrade();
-    let looks = Signal::<u32>::builder()
-        .latest_by(move |n: &u32| own.upgrade().map(|own| own.buffered().0 as u32 + n))
-        .build();
+    itself.set(signal.downgrade()).unwrap();
     for n in 0..4 {
         signal.try_enqueue(n).unwrap();
-        looks.try_enqueue(n).unwrap();
     }
-    assert_eq!(signal.buffered().0, 2);
+    assert_eq!(signal.buffered().0, 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,10 @@
 //! Backpressure: who is `ready` has room, and who waits for that comes back when the pressure is over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare::{Bus, EnqueueError, Overflow, Pool, ReadyError, Signal, SignalBuilder};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -224,6 +226,20 @@ async fn the_fullest_lane_says_whether_there_is_pressure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_room_in_a_lane_keeps_no_urgent_event_out() {
+    let builder = Signal::builder().priorities(2, |n: &u32| usize::from(*n < 100));
+    let slow = filled(builder.buffer(2), 1).await;
+    let kept = slow.signal.ready().await.unwrap();
+    let waits = producer(&slow, 50);
+    settle().await;
+    slow.signal.try_enqueue(100).unwrap();
+    kept.enqueue(1).unwrap();
+    slow.take(4).await;
+    assert!(waits.is_finished());
+    slow.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_events_are_keyed_it_waits_for_the_marks_alone() {
     let slow = filled(ten().keyed_by(|n| *n).lanes(1), 8).await;
     assert!(slow.signal.is_under_pressure());
@@ -267,11 +283,11 @@ async fn a_listener_of_a_signal_under_pressure_is_refused_and_others_need_no_per
             }
             Ok(())
         });
-        let other = Signal::<u64>::builder().pool(pool.clone()).build();
+        let other = Signal::<u8>::builder().pool(pool.clone()).build();
         let target = signal.clone();
         other.try_on(async move |n| {
             for _ in 0..20 {
-                target.ready().await?.enqueue(n as u32)?;
+                target.ready().await?.enqueue(u32::from(n))?;
             }
             Ok(())
         });
@@ -323,10 +339,43 @@ async fn a_closed_signal_is_never_ready_and_gives_the_event_back() {
         assert_eq!(error, ReadyError::Closed);
         assert_eq!(error.to_string(), "the signal is closed");
     }
-    slow.finish().await;
+    // At once, while what is in the buffer is still to be delivered.
+    let closing = slow.signal.clone();
+    let closing = tokio::spawn(async move { closing.shutdown(LONG).await });
+    settle().await;
     for waits in waits {
+        assert!(waits.is_finished());
         assert_eq!(waits.await.unwrap(), ReadyError::Closed);
     }
+    slow.take(100).await;
+    assert!(closing.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_as_the_pressure_ends_does_not_go_before_those_who_wait() {
+    let signal = ten().build();
+    let (permits, ahead) = (Arc::new(Semaphore::new(0)), Log::default());
+    let (own, next, list) = (signal.downgrade(), Arc::clone(&permits), ahead.clone());
+    signal.on(async move |_| {
+        next.acquire().await.unwrap().forget();
+        // Its event has left the buffer, and those who wait have not run yet. On a thread of its own nobody knows that it is a listener's.
+        let signal = own.upgrade().expect("it is being emitted");
+        let comes = std::thread::spawn(move || poll_once(&mut Box::pin(signal.ready())).is_some());
+        list.push(comes.join().unwrap());
+    });
+    signal.try_enqueue(100).unwrap();
+    settle().await;
+    for n in 0..8 {
+        signal.try_enqueue(n).unwrap();
+    }
+    let waiting = signal.clone();
+    let waits = tokio::spawn(async move { waiting.ready().await.map(drop) });
+    settle().await;
+    // So many that it never suspends.
+    permits.add_permits(9);
+    waits.await.unwrap().unwrap();
+    assert!(signal.shutdown(LONG).await.is_clean());
+    assert_eq!(ahead.take(), [false; 9]);
 }
 
 #[tokio::test(start_paused = true)]
