@@ -26,6 +26,7 @@
 //! | emit, and see what came of it | [`Emit`], [`Report`], [`Outcome`], [`Cause`], [`EmitError`] |
 //! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
+//! | let a pool choose its size | [`Scaling`], [`Scaled`], [`Balance`], [`scaling`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
@@ -89,6 +90,8 @@ mod book {
     mod concepts {}
     #[doc = include_str!("../book/src/choosing.md")]
     mod choosing {}
+    #[doc = include_str!("../book/src/sizing.md")]
+    mod sizing {}
     #[doc = include_str!("../book/src/failure-policy.md")]
     mod failure_policy {}
     #[doc = include_str!("../book/src/order.md")]

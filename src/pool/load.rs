@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn the_count_of_permits_taken_leaves_that_of_those_held_alone() {
         let load = Load::new(clock::now());
-        load.in_use.store(u64::from(u32::MAX) << 32, Ordering::Relaxed);
+        load.in_use
+            .store(u64::from(u32::MAX) << 32, Ordering::Relaxed);
         for _ in 0..3 {
             load.take();
         }

@@ -26,10 +26,10 @@ pub use full::WhenFull;
 use load::Load;
 pub(crate) use permit::Permit;
 use resize::Limit;
-use scaling::{Observer, Observers, ScaleReason, Scaler, ScalingStatus, Ticker, told};
 pub use scaling::balance::Balance;
 pub use scaling::config::Scaling;
 pub use scaling::scaled::Scaled;
+use scaling::{Observer, Observers, ScaleReason, Scaler, ScalingStatus, Ticker, told};
 
 use crate::error::{OptionError, check_count};
 use crate::sync::{OwnedSemaphorePermit, Semaphore, timeout};

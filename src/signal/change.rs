@@ -122,7 +122,12 @@ pub(crate) fn observe(pool: &Pool, home: &Arc<Home>) {
             return;
         }
         if let Some(home) = home.upgrade() {
-            home.changed(None, Setting::Pool, words(scaled.from()), words(scaled.to()));
+            home.changed(
+                None,
+                Setting::Pool,
+                words(scaled.from()),
+                words(scaled.to()),
+            );
         }
     });
 }

@@ -23,6 +23,7 @@ mod registry;
 mod regressions;
 mod rollout;
 mod runtimes;
+mod scaling;
 mod shutdown;
 mod support;
 mod switch;

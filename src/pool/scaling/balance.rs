@@ -149,13 +149,20 @@ impl Balance {
     }
 
     fn check(&self) -> Result<(), OptionError> {
-        check_count("pools", self.members.len(), MOST, "it takes 1 to 65,536 pools")?;
+        check_count(
+            "pools",
+            self.members.len(),
+            MOST,
+            "it takes 1 to 65,536 pools",
+        )?;
         let mut least = 0_usize;
         for (place, (pool, min)) in self.members.iter().enumerate() {
             check_count("min", *min, MOST, "it takes 1 to 65,536 permits")?;
             least = least.saturating_add(*min);
             let expected = "it takes pools that do not scale themselves, each once";
-            let twice = self.members[..place].iter().any(|(other, _)| other.is(pool));
+            let twice = self.members[..place]
+                .iter()
+                .any(|(other, _)| other.is(pool));
             if twice || pool.0.scaler.is_some() {
                 return Err(OptionError::new("pool", format_args!("{pool:?}"), expected));
             }
@@ -168,7 +175,11 @@ impl Balance {
         let expected = "it takes a share above 0, up to 1";
         super::config::check_share("step", self.step, 1.0, expected)?;
         if !(1.0..=1_000.0).contains(&self.hysteresis) {
-            return Err(OptionError::new("hysteresis", self.hysteresis, "it takes 1 to 1,000"));
+            return Err(OptionError::new(
+                "hysteresis",
+                self.hysteresis,
+                "it takes 1 to 1,000",
+            ));
         }
         Ok(())
     }
@@ -269,7 +280,10 @@ impl Metered {
 
 impl Balanced {
     fn sizes(&self) -> Vec<usize> {
-        self.members.iter().map(|member| member.pool.size()).collect()
+        self.members
+            .iter()
+            .map(|member| member.pool.size())
+            .collect()
     }
 
     /// The permits that nobody has, and that no listener holds beyond the size of its pool.

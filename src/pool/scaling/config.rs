@@ -163,15 +163,37 @@ impl Scaling {
     }
 
     fn bounds(&self, size: usize, most: usize) -> Result<Bounds, OptionError> {
-        let max = self.max.unwrap_or_else(|| size.saturating_mul(16).min(most));
-        check_count("min", self.min, size, "it takes 1 to the size that the pool begins with")?;
+        let max = self
+            .max
+            .unwrap_or_else(|| size.saturating_mul(16).min(most));
+        check_count(
+            "min",
+            self.min,
+            size,
+            "it takes 1 to the size that the pool begins with",
+        )?;
         if !(size..=most).contains(&max) {
             let expected = "it takes the size that the pool begins with to 1,048,576";
             return Err(OptionError::new("max", max, expected));
         }
-        check_share("step_up", self.steps.0, 4.0, "it takes a share above 0, up to 4")?;
-        check_share("step_down", self.steps.1, 0.5, "it takes a share above 0, up to 0.5")?;
-        check_share("saturation", self.saturation, 1.0, "it takes a share above 0, up to 1")?;
+        check_share(
+            "step_up",
+            self.steps.0,
+            4.0,
+            "it takes a share above 0, up to 4",
+        )?;
+        check_share(
+            "step_down",
+            self.steps.1,
+            0.5,
+            "it takes a share above 0, up to 0.5",
+        )?;
+        check_share(
+            "saturation",
+            self.saturation,
+            1.0,
+            "it takes a share above 0, up to 1",
+        )?;
         if self.cool_down > 100_000 {
             let expected = "it takes up to 100,000 ticks";
             return Err(OptionError::new("cool_down", self.cool_down, expected));
@@ -198,13 +220,21 @@ impl Scaling {
         let target = self.target_wait.unwrap_or(Duration::from_millis(5));
         if target.is_zero() || target > LONGEST {
             let expected = "it takes a wait above zero, up to an hour";
-            return Err(OptionError::new("target_wait", format_args!("{target:?}"), expected));
+            return Err(OptionError::new(
+                "target_wait",
+                format_args!("{target:?}"),
+                expected,
+            ));
         }
         let hysteresis = self.hysteresis.unwrap_or(hysteresis);
         let (low, high) = hysteresis;
         if !(low > 0.0 && low < high && high <= 1.0) {
             let expected = "it takes two shares above 0 up to 1, the first below the second";
-            return Err(OptionError::new("hysteresis", format_args!("{low}, {high}"), expected));
+            return Err(OptionError::new(
+                "hysteresis",
+                format_args!("{low}, {high}"),
+                expected,
+            ));
         }
         Ok(Box::new(TargetWait {
             target,
@@ -223,7 +253,11 @@ fn refuse_for_custom(
 ) -> Result<(), OptionError> {
     value.map_or(Ok(()), |value| {
         let expected = "a custom policy takes none: it decides by itself";
-        Err(OptionError::new(option, format_args!("{value:?}"), expected))
+        Err(OptionError::new(
+            option,
+            format_args!("{value:?}"),
+            expected,
+        ))
     })
 }
 

@@ -81,7 +81,10 @@ impl Frame {
             if size >= max {
                 return self.hold(HeldBack::AtMax, reason);
             }
-            if stats.runtime_busy.is_some_and(|busy| busy >= self.bounds.saturation) {
+            if stats
+                .runtime_busy
+                .is_some_and(|busy| busy >= self.bounds.saturation)
+            {
                 return self.hold(HeldBack::RuntimeBusy, reason);
             }
             to.min(size + self.step_up(size)).min(max)
@@ -137,3 +140,7 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use super::scaled::ScaleReason;
 use super::stats::PoolStats;
 
 /// A size that was too small for some load is tried again once the load is below this share of it.
-const FORGOTTEN: f64 = 0.6;
+const FORGOTTEN: f64 = 0.5;
 /// The weights of the newest tick in the smoothed load, and in the smoothed wait and utilisation.
 const SLOW: f64 = 0.1;
 const FAST: f64 = 0.3;
@@ -47,6 +47,8 @@ pub(super) struct Memory {
     waiting: usize,
     /// A size that had waits above the target, and the load then.
     tight: Option<(usize, f64)>,
+    /// The size that it shrank from last: if it has to grow again, that was the right one.
+    shrunk_from: Option<usize>,
 }
 
 impl Memory {
@@ -80,7 +82,10 @@ impl ScalingPolicy for TargetWait {
             self.memory.idle = 0;
             return self.grow(stats, need, reason, before);
         }
-        let busy = self.memory.load().max(stats.utilisation * ratio(stats.size));
+        let busy = self
+            .memory
+            .load()
+            .max(stats.utilisation * ratio(stats.size));
         let idle = busy < self.hysteresis.0 * ratio(stats.size) && stats.wait <= self.target / 2;
         self.memory.idle = if idle { self.memory.idle + 1 } else { 0 };
         if self.memory.idle < self.patience {
@@ -108,12 +113,20 @@ impl TargetWait {
         (lasting && self.memory.utilisation >= high).then_some((Need::Near, ScaleReason::Wait))
     }
 
-    fn grow(&mut self, stats: &PoolStats, need: Need, reason: ScaleReason, before: usize) -> Proposal {
+    fn grow(
+        &mut self,
+        stats: &PoolStats,
+        need: Need,
+        reason: ScaleReason,
+        before: usize,
+    ) -> Proposal {
         let clearing = ratio(stats.waiting) < ratio(before) * (1.0 - CLEARING);
         if self.lets_clear && clearing && reason == ScaleReason::Wait {
             return stats.stay();
         }
-        self.memory.tight = Some((stats.size, self.memory.load()));
+        let right = self.memory.shrunk_from.take().unwrap_or(0);
+        let tight = stats.size.max(right.saturating_sub(1));
+        self.memory.tight = Some((tight, self.memory.load()));
         let step = match need {
             Need::Backlog => self.steps.0,
             Need::Near => self.steps.0 * NEAR,
@@ -139,6 +152,7 @@ impl TargetWait {
         if to >= stats.size {
             return stats.stay();
         }
+        self.memory.shrunk_from = Some(stats.size);
         Proposal {
             to,
             reason: ScaleReason::Idle,

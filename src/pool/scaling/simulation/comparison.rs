@@ -18,7 +18,12 @@ pub struct Comparison {
     best: Run,
 }
 
-pub(super) fn compare(run: Run, min: usize, max: usize, fixed: impl Fn(usize) -> Run) -> Comparison {
+pub(super) fn compare(
+    run: Run,
+    min: usize,
+    max: usize,
+    fixed: impl Fn(usize) -> Run,
+) -> Comparison {
     let mut tried: Vec<(usize, Run)> = Vec::new();
     let mut size = min;
     loop {
@@ -39,7 +44,8 @@ pub(super) fn compare(run: Run, min: usize, max: usize, fixed: impl Fn(usize) ->
     // If none is good all the time, the largest throughput in all decides.
     let best = all.iter().position(good).or_else(|| {
         let last = all.iter().enumerate().rev();
-        last.max_by_key(|(_, run)| run.last()).map(|(place, _)| place)
+        last.max_by_key(|(_, run)| run.last())
+            .map(|(place, _)| place)
     });
     let best = best.unwrap_or(0);
     let (best_size, best) = tried.swap_remove(best);
@@ -106,7 +112,11 @@ impl Comparison {
 
 /// One of nothing.
 fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 1.0 } else { count(part) / count(of) }
+    if of == 0 {
+        1.0
+    } else {
+        count(part) / count(of)
+    }
 }
 
 fn count(jobs: u64) -> f64 {

@@ -99,7 +99,13 @@ impl Simulation {
         self.check(size)?;
         let checked = scaling.check(size, MOST)?;
         let every = checked.tick;
-        Ok(run::scaling(self.servers(), self.ticks, every, size, checked))
+        Ok(run::scaling(
+            self.servers(),
+            self.ticks,
+            every,
+            size,
+            checked,
+        ))
     }
 
     /// Runs a pool of one size, with the default tick. See [`Simulation`](crate::scaling::Simulation).
@@ -139,15 +145,33 @@ impl Simulation {
 
     fn check(&self, size: usize) -> Result<(), OptionError> {
         check_count("pool", size, MOST, EXPECTED)?;
-        check_count("ticks", self.ticks, 1_000_000, "it takes 1 to 1,000,000 ticks")?;
-        check_count("cores", self.cores.unwrap_or(1), MOST, "it takes 1 to 1,048,576 cores")?;
+        check_count(
+            "ticks",
+            self.ticks,
+            1_000_000,
+            "it takes 1 to 1,000,000 ticks",
+        )?;
+        check_count(
+            "cores",
+            self.cores.unwrap_or(1),
+            MOST,
+            "it takes 1 to 1,048,576 cores",
+        )?;
         let limits = Duration::from_micros(1)..=Duration::from_secs(3_600);
         if !limits.contains(&self.service) {
             let expected = "it takes 1 microsecond to an hour";
-            return Err(OptionError::new("service", format_args!("{:?}", self.service), expected));
+            return Err(OptionError::new(
+                "service",
+                format_args!("{:?}", self.service),
+                expected,
+            ));
         }
         if !(0.0..=1.0).contains(&self.jitter) {
-            return Err(OptionError::new("jitter", self.jitter, "it takes a share from 0 to 1"));
+            return Err(OptionError::new(
+                "jitter",
+                self.jitter,
+                "it takes a share from 0 to 1",
+            ));
         }
         Ok(())
     }

@@ -65,7 +65,11 @@ impl Run {
 
     /// [`reversals`](Self::reversals) among the changes in and after a tick: how much it flaps once it should have settled. See [`Simulation`](crate::scaling::Simulation).
     pub fn reversals_from(&self, tick: usize) -> usize {
-        let ups: Vec<bool> = self.directions().filter(|(at, _)| *at >= tick).map(|(_, up)| up).collect();
+        let ups: Vec<bool> = self
+            .directions()
+            .filter(|(at, _)| *at >= tick)
+            .map(|(_, up)| up)
+            .collect();
         ups.windows(2).filter(|two| two[0] != two[1]).count()
     }
 

@@ -157,13 +157,17 @@ impl Servers {
                 self.counts.waited += self.now - came;
             }
             self.counts.started += 1;
-            self.running.push(Reverse(from_seconds(self.progress + work)));
+            self.running
+                .push(Reverse(from_seconds(self.progress + work)));
         }
     }
 
     /// The time to the next arrival: they come by chance, at the rate of now. Where that is next to nothing, it is looked at again soon.
     fn gap(&mut self) -> f64 {
-        let rate = self.traffic.rate(Duration::from_secs_f64(self.now)).max(0.1);
+        let rate = self
+            .traffic
+            .rate(Duration::from_secs_f64(self.now))
+            .max(0.1);
         -(1.0 - self.random.f64()).ln() / rate
     }
 }
