@@ -24,7 +24,7 @@ pub(super) struct Frame {
     pub(super) bounds: Bounds,
     /// Ticks since the last change.
     since_change: u32,
-    /// By which reasons a decision was held back since the last change.
+    /// By which reasons a decision was held back since it grew last.
     told: [bool; HeldBack::ALL.len()],
     pub(super) counts: Counts,
 }
@@ -48,7 +48,7 @@ pub(super) enum Decision {
     HeldBack {
         why: HeldBack,
         reason: ScaleReason,
-        /// Not told since the last change.
+        /// Not told since it grew last.
         is_new: bool,
     },
 }
@@ -107,10 +107,12 @@ impl Frame {
 
     /// Notes that the size was changed.
     pub(super) fn changed(&mut self, from: usize, to: usize) {
-        self.cool_down();
         if to > from {
+            self.cool_down();
             self.counts.ups += 1;
         } else {
+            // A long way down has many steps, and one thing to say of them.
+            self.since_change = 0;
             self.counts.downs += 1;
         }
     }

@@ -86,6 +86,11 @@ fn after_a_change_it_may_grow_at_once_and_shrinks_once_it_has_cooled_down() {
         assert_eq!((why, is_new), (HeldBack::CoolDown, tick == 0));
     }
     assert_eq!(resized(judged(&mut frame, &stats(9), 1)), Some(7));
+    frame.changed(9, 7);
+    assert!(matches!(
+        judged(&mut frame, &stats(7), 1),
+        Decision::HeldBack { is_new: false, .. }
+    ));
     frame.cool_down();
     assert!(matches!(
         judged(&mut frame, &stats(9), 1),
@@ -93,6 +98,6 @@ fn after_a_change_it_may_grow_at_once_and_shrinks_once_it_has_cooled_down() {
     ));
     assert_eq!(
         (frame.counts.ups, frame.counts.downs, frame.counts.ticks),
-        (1, 1, 7)
+        (1, 2, 8)
     );
 }
