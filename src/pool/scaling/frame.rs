@@ -1,5 +1,7 @@
 //! What no policy can break: limits, steps, the cool-down, and a runtime that is saturated.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
+
 use super::numbers::{ratio, whole};
 use super::policy::Proposal;
 use super::scaled::{HeldBack, ScaleReason};
@@ -77,27 +79,18 @@ impl Frame {
         };
         let Bounds { min, max, .. } = self.bounds;
         let size = stats.size;
-        let bounded = if to > size {
-            if size >= max {
-                return self.hold(HeldBack::AtMax, reason);
-            }
-            if stats
-                .runtime_busy
-                .is_some_and(|busy| busy >= self.bounds.saturation)
-            {
+        let bounded = match to.cmp(&size) {
+            Equal => return Decision::Stay,
+            Greater if size >= max => return self.hold(HeldBack::AtMax, reason),
+            Greater if self.is_saturated(stats) => {
                 return self.hold(HeldBack::RuntimeBusy, reason);
             }
-            to.min(size + self.step_up(size)).min(max)
-        } else if to < size {
-            if size <= min {
-                return self.hold(HeldBack::AtMin, reason);
-            }
-            if self.since_change <= self.bounds.cool_down {
+            Greater => to.min(size + self.step_up(size)).min(max),
+            Less if size <= min => return self.hold(HeldBack::AtMin, reason),
+            Less if self.since_change <= self.bounds.cool_down => {
                 return self.hold(HeldBack::CoolDown, reason);
             }
-            to.max(size - self.step_down(size)).max(min)
-        } else {
-            return Decision::Stay;
+            Less => to.max(size - self.step_down(size)).max(min),
         };
         Decision::Resize {
             to: bounded,
@@ -121,6 +114,11 @@ impl Frame {
     pub(super) fn cool_down(&mut self) {
         self.since_change = 0;
         self.told = [false; HeldBack::ALL.len()];
+    }
+
+    fn is_saturated(&self, stats: &PoolStats) -> bool {
+        let busy = stats.runtime_busy;
+        busy.is_some_and(|busy| busy >= self.bounds.saturation)
     }
 
     /// At least one permit, so that a small pool moves at all.

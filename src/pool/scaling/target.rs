@@ -68,6 +68,7 @@ impl Memory {
 }
 
 /// How much it needs to grow.
+#[derive(Clone, Copy)]
 enum Need {
     /// A backlog of a round or more: a whole step.
     Backlog,
