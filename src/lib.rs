@@ -27,6 +27,7 @@
 //! | let events follow from events | [`Signal::follow`], [`IntoEvents`], [`One`], [`Events`], [`Bus::defer`], [`Scope`], [`Emitted`] |
 //! | choose how listeners run | [`Dispatch`], [`OnError`], [`Order`], [`Pool`], [`without_permit`] |
 //! | derive signals from signals: filter, map, merge, window | [`Signal::filter`], [`Derived`], [`Window`], [`Upstream`] |
+//! | let a pool choose its size | [`Scaling`], [`Scaled`], [`Balance`], [`scaling`] |
 //! | keep an order for each key | [`SignalBuilder::keyed_by`], [`ListenBuilder::keyed_by`] |
 //! | buffer events | [`Signal::enqueue`], [`Overflow`], [`EnqueueError`], [`Signal::ready`] |
 //! | read events as a stream, and feed a signal from one | [`Signal::stream`], [`EventStream`], [`Lagged`], [`Signal::sink`] |
@@ -95,6 +96,8 @@ mod book {
     mod concepts {}
     #[doc = include_str!("../book/src/choosing.md")]
     mod choosing {}
+    #[doc = include_str!("../book/src/sizing.md")]
+    mod sizing {}
     #[doc = include_str!("../book/src/failure-policy.md")]
     mod failure_policy {}
     #[doc = include_str!("../book/src/order.md")]

@@ -83,3 +83,35 @@ fn every_quake_comes_to_one_end_under_each_policy_and_who_is_ready_loses_none() 
         "{printed}"
     );
 }
+
+#[test]
+fn every_shape_is_followed_in_the_simulator_and_a_bus_tells_of_its_pool() {
+    let folder = std::env::temp_dir().join(format!("fanfare-scaling-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let output = example::run("scaling", &["--svg", folder.to_str().unwrap()]);
+    let printed = example::stdout(&output);
+    assert!(
+        output.status.success(),
+        "{printed}{}",
+        example::stderr(&output)
+    );
+    for shape in ["step", "burst", "sawtooth", "diurnal", "slow-leak"] {
+        let rows = printed.matches(&format!("| {shape} | ")).count();
+        assert_eq!(rows, 2, "{shape}\n{printed}");
+        let drawn = std::fs::read_to_string(folder.join(format!("scaling-{shape}.svg"))).unwrap();
+        let committed = format!(
+            "{}/book/src/figures/scaling-{shape}.svg",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        assert!(drawn.contains("size, conservative"), "{shape}");
+        assert!(std::fs::exists(committed).unwrap(), "{shape}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    let told = "pool `orders`: 4 -> 6 permits: the wait was above the target";
+    assert!(printed.contains(told), "{printed}");
+    assert!(
+        printed.contains("permits: few permits were in use"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("shutdown was clean: true\n"), "{printed}");
+}

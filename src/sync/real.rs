@@ -28,6 +28,7 @@ pub(crate) async fn yield_now() {
 
 /// How long the workers of a runtime have been busy, added up, and how many they are; none where the runtime does not say.
 #[cfg(target_has_atomic = "64")]
+#[expect(clippy::unnecessary_wraps, reason = "the twins do not say")]
 pub(crate) fn worked(runtime: &Handle) -> Option<(Duration, usize)> {
     let metrics = runtime.metrics();
     let workers = metrics.num_workers();

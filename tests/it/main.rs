@@ -28,6 +28,7 @@ mod registry;
 mod regressions;
 mod rollout;
 mod runtimes;
+mod scaling;
 mod shutdown;
 mod stream;
 mod support;

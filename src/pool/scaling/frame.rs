@@ -1,5 +1,7 @@
 //! What no policy can break: limits, steps, the cool-down, and a runtime that is saturated.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
+
 use super::numbers::{ratio, whole};
 use super::policy::Proposal;
 use super::scaled::{HeldBack, ScaleReason};
@@ -24,7 +26,7 @@ pub(super) struct Frame {
     pub(super) bounds: Bounds,
     /// Ticks since the last change.
     since_change: u32,
-    /// By which reasons a decision was held back since the last change.
+    /// By which reasons a decision was held back since it grew last.
     told: [bool; HeldBack::ALL.len()],
     pub(super) counts: Counts,
 }
@@ -48,7 +50,7 @@ pub(super) enum Decision {
     HeldBack {
         why: HeldBack,
         reason: ScaleReason,
-        /// Not told since the last change.
+        /// Not told since it grew last.
         is_new: bool,
     },
 }
@@ -77,27 +79,18 @@ impl Frame {
         };
         let Bounds { min, max, .. } = self.bounds;
         let size = stats.size;
-        let bounded = if to > size {
-            if size >= max {
-                return self.hold(HeldBack::AtMax, reason);
-            }
-            if stats
-                .runtime_busy
-                .is_some_and(|busy| busy >= self.bounds.saturation)
-            {
+        let bounded = match to.cmp(&size) {
+            Equal => return Decision::Stay,
+            Greater if size >= max => return self.hold(HeldBack::AtMax, reason),
+            Greater if self.is_saturated(stats) => {
                 return self.hold(HeldBack::RuntimeBusy, reason);
             }
-            to.min(size + self.step_up(size)).min(max)
-        } else if to < size {
-            if size <= min {
-                return self.hold(HeldBack::AtMin, reason);
-            }
-            if self.since_change <= self.bounds.cool_down {
+            Greater => to.min(size + self.step_up(size)).min(max),
+            Less if size <= min => return self.hold(HeldBack::AtMin, reason),
+            Less if self.since_change <= self.bounds.cool_down => {
                 return self.hold(HeldBack::CoolDown, reason);
             }
-            to.max(size - self.step_down(size)).max(min)
-        } else {
-            return Decision::Stay;
+            Less => to.max(size - self.step_down(size)).max(min),
         };
         Decision::Resize {
             to: bounded,
@@ -107,10 +100,12 @@ impl Frame {
 
     /// Notes that the size was changed.
     pub(super) fn changed(&mut self, from: usize, to: usize) {
-        self.cool_down();
         if to > from {
+            self.cool_down();
             self.counts.ups += 1;
         } else {
+            // A long way down has many steps, and one thing to say of them.
+            self.since_change = 0;
             self.counts.downs += 1;
         }
     }
@@ -119,6 +114,11 @@ impl Frame {
     pub(super) fn cool_down(&mut self) {
         self.since_change = 0;
         self.told = [false; HeldBack::ALL.len()];
+    }
+
+    fn is_saturated(&self, stats: &PoolStats) -> bool {
+        let busy = stats.runtime_busy;
+        busy.is_some_and(|busy| busy >= self.bounds.saturation)
     }
 
     /// At least one permit, so that a small pool moves at all.
@@ -140,3 +140,7 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use super::stats::PoolStats;
 /// One decision about the size of a pool: from what, to what, why, and when.
 ///
 /// [`PoolBuilder::on_scaled`](crate::PoolBuilder::on_scaled) sees each. A bus that was built with the pool emits each, so that a listener can be registered for it; nothing is made while nobody
-/// listens. A decision that was held back is told as well, with the same size before and after: each reason once, until the size has changed.
+/// listens. A decision that was held back is told as well, with the same size before and after: each reason once, until the pool has grown or was resized by hand.
 ///
 /// # Examples
 ///

@@ -8,7 +8,7 @@ use super::scaled::ScaleReason;
 use super::stats::PoolStats;
 
 /// A size that was too small for some load is tried again once the load is below this share of it.
-const FORGOTTEN: f64 = 0.6;
+const FORGOTTEN: f64 = 0.5;
 /// The weights of the newest tick in the smoothed load, and in the smoothed wait and utilisation.
 const SLOW: f64 = 0.1;
 const FAST: f64 = 0.3;
@@ -47,6 +47,8 @@ pub(super) struct Memory {
     waiting: usize,
     /// A size that had waits above the target, and the load then.
     tight: Option<(usize, f64)>,
+    /// The size that it shrank from last: if it has to grow again, that was the right one.
+    shrunk_from: Option<usize>,
 }
 
 impl Memory {
@@ -66,6 +68,7 @@ impl Memory {
 }
 
 /// How much it needs to grow.
+#[derive(Clone, Copy)]
 enum Need {
     /// A backlog of a round or more: a whole step.
     Backlog,
@@ -122,7 +125,9 @@ impl TargetWait {
         if self.lets_clear && clearing && reason == ScaleReason::Wait {
             return stats.stay();
         }
-        self.memory.tight = Some((stats.size, self.memory.load()));
+        let right = self.memory.shrunk_from.take().unwrap_or(0);
+        let tight = stats.size.max(right.saturating_sub(1));
+        self.memory.tight = Some((tight, self.memory.load()));
         let step = match need {
             Need::Backlog => self.steps.0,
             Need::Near => self.steps.0 * NEAR,
@@ -148,6 +153,7 @@ impl TargetWait {
         if to >= stats.size {
             return stats.stay();
         }
+        self.memory.shrunk_from = Some(stats.size);
         Proposal {
             to,
             reason: ScaleReason::Idle,

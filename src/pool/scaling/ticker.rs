@@ -38,8 +38,8 @@ impl Ticker {
     }
 
     /// Sees to it that there are ticks. False if there are none, and no runtime to make them on.
-    pub(in crate::pool) fn start<T: Ticked>(ticked: &Arc<T>) -> bool {
-        let ticker = ticked.ticker();
+    pub(in crate::pool) fn start<T: Ticked>(whom: &Arc<T>) -> bool {
+        let ticker = whom.ticker();
         if ticker.claim() {
             return true;
         }
@@ -48,10 +48,10 @@ impl Ticker {
             return false;
         };
         let ticking = Ticking {
-            of: Arc::downgrade(ticked),
+            of: Arc::downgrade(whom),
             given_up: false,
         };
-        ticked.begin(&runtime);
+        whom.begin(&runtime);
         let task = runtime.spawn(ticking.run(runtime.clone(), ticker.every));
         *ticker.task.lock() = Some(task);
         true
@@ -89,33 +89,33 @@ impl<T: Ticked> Ticking<T> {
     async fn run(mut self, runtime: Handle, every: Duration) {
         loop {
             sleep_until(clock::now() + every).await;
-            let Some(ticked) = self.of.upgrade() else {
+            let Some(whom) = self.of.upgrade() else {
                 return;
             };
-            if !ticked.tick(&runtime) && self.rest(&*ticked) {
+            if !whom.tick(&runtime) && self.rest(&*whom) {
                 return;
             }
         }
     }
 
     /// Gives the ticks up, unless somebody has come to need them since the last. True if they are given up.
-    fn rest(&mut self, ticked: &T) -> bool {
-        ticked.ticker().give_up();
-        self.given_up = !ticked.needs_ticks() || ticked.ticker().claim();
+    fn rest(&mut self, whom: &T) -> bool {
+        whom.ticker().give_up();
+        self.given_up = !whom.needs_ticks() || whom.ticker().claim();
         self.given_up
     }
 }
 
 impl<T: Ticked> Drop for Ticking<T> {
     fn drop(&mut self) {
-        let Some(ticked) = self.of.upgrade() else {
+        let Some(whom) = self.of.upgrade() else {
             return;
         };
         if std::thread::panicking() {
             // Another task would panic in the same way: the ticks are kept from starting.
             tracing::error!("a pool no longer scales: its ticks need tokio's timer");
         } else if !self.given_up {
-            ticked.ticker().give_up();
+            whom.ticker().give_up();
         }
     }
 }

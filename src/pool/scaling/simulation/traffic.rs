@@ -76,7 +76,8 @@ impl Traffic {
                 every,
                 length,
             } => {
-                if at >= every && phase(at, every) * seconds(every) < length.as_secs_f64() {
+                let since = at.as_nanos() % every.as_nanos().max(1);
+                if at >= every && since < length.as_nanos() {
                     peak
                 } else {
                     base
