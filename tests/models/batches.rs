@@ -32,7 +32,9 @@ async fn calls(signal: Signal<u32>, events: u32, dropped: u32) {
             }
         })
     };
-    beside((0..events).map(call)).await;
+    // All of them, before any is waited for.
+    let calls: Vec<_> = (0..events).map(call).collect();
+    beside(calls).await;
 }
 
 async fn model(size: usize, events: u32, dropped: u32) {
