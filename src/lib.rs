@@ -34,6 +34,9 @@
 //! | wait for an event | [`Signal::next`], [`Bus::next_all`] |
 //! | retry, limit, and keep what has failed | [`layer`], [`Delivery`], [`CallError`], [`OnceMeans`] |
 //! | roll a listener out to a fraction | [`Rollout`], [`ListenBuilder::rollout`] |
+//! | come late, and not be ready yet | [`SignalBuilder::replay`], [`ListenBuilder::replay`], [`ListenBuilder::hold_until_ready`] |
+//! | take many events at once | [`Signal::on_batch`], [`Batches`], [`IntoBatchOutcome`], [`BatchOutcome`] |
+//! | limit emissions | [`SignalBuilder::emission_limit`], [`BusBuilder::emission_limit`], [`Report::waited`] |
 //! | switch listeners off and on | [`Subscription::disable`], [`Pause`], [`Signal::pause`], [`Changed`] |
 //! | look inside | [`Metadata`], [`Stats`], [`Description`] |
 //! | change settings while they are used | [`Subscription::change`], [`Signal::change`], [`layer::Change`], [`Bus::resize_pool`] |
@@ -112,6 +115,12 @@ mod book {
     mod composition {}
     #[doc = include_str!("../book/src/switches.md")]
     mod switches {}
+    #[doc = include_str!("../book/src/late-listeners.md")]
+    mod late_listeners {}
+    #[doc = include_str!("../book/src/batches.md")]
+    mod batches {}
+    #[doc = include_str!("../book/src/emission-limits.md")]
+    mod emission_limits {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]

@@ -115,3 +115,26 @@ fn every_shape_is_followed_in_the_simulator_and_a_bus_tells_of_its_pool() {
     );
     assert!(printed.ends_with("shutdown was clean: true\n"), "{printed}");
 }
+
+#[test]
+fn a_bad_row_fails_alone_in_its_batch_and_none_is_lost() {
+    let output = example::run("batches", &[]);
+    let printed = example::stdout(&output);
+    assert!(
+        output.status.success(),
+        "{printed}{}",
+        example::stderr(&output)
+    );
+    let lines = [
+        "three rows in one trip: 1 done; `insert` failed: row 1 has the amount -5; 1 done\n",
+        "999 rows are in the table, 1 row is a dead letter\n",
+        "1000 emissions passed the limit\n",
+        "OK: one bad row failed alone, and no row was lost\n",
+    ];
+    for line in lines {
+        assert_eq!(printed.matches(line).count(), 1, "{line}\n{printed}");
+    }
+    let trips = printed.lines().find_map(|line| line.split_once(" trips"));
+    let trips: u32 = trips.unwrap().0.parse().unwrap();
+    assert!((11..200).contains(&trips), "{printed}");
+}

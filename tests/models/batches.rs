@@ -32,7 +32,9 @@ async fn calls(signal: Signal<u32>, events: u32, dropped: u32) {
             }
         })
     };
-    beside((0..events).map(call)).await;
+    // All of them, before any is waited for.
+    let calls: Vec<_> = (0..events).map(call).collect();
+    beside(calls).await;
 }
 
 async fn model(size: usize, events: u32, dropped: u32) {
@@ -41,7 +43,10 @@ async fn model(size: usize, events: u32, dropped: u32) {
     let log = Arc::clone(&seen);
     let within = Duration::from_secs(1);
     signal.on_batch(Batches::of(size).within(within), async move |events| {
-        yield_now().await;
+        // Longer than whoever gives up waits.
+        for _ in 0..4 {
+            yield_now().await;
+        }
         log.lock().unwrap().push(events);
     });
     calls(signal.clone(), events, dropped).await;

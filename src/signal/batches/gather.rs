@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::outcome::all;
-use super::sheet::{At, Lead, Next, Sheets};
+use super::sheet::{At, Cancelled, Lead, Next, Sheets};
 use super::{Batches, IntoBatchOutcome};
 use crate::clock::{self, Instant};
 use crate::listener::Keeper;
@@ -82,7 +82,9 @@ impl<E, F, Fut> Seat<E, F, Fut> {
                 Next::Over(verdict) => return Poll::Ready(Some(verdict)),
                 Next::Lead(other) => {
                     self.patience = None;
-                    other.map(Waker::wake);
+                    if let Some(other) = other {
+                        other.wake();
+                    }
                     return Poll::Ready(None);
                 }
                 Next::Wait => {
@@ -110,7 +112,12 @@ where
         let ended = match self.begin() {
             Ok(()) => {
                 let polled = self.polled.as_mut().expect("it has just begun");
-                let polled = catch(|| polled.as_mut().poll(cx).map(|it| it.into_batch_outcome()));
+                let polled = catch(|| {
+                    polled
+                        .as_mut()
+                        .poll(cx)
+                        .map(Fut::Output::into_batch_outcome)
+                });
                 let outcome = match polled {
                     Ok(polled) => Ok(ready!(polled)),
                     Err(message) => Err(message),
@@ -151,13 +158,16 @@ where
 impl<E, F, Fut> Drop for Seat<E, F, Fut> {
     fn drop(&mut self) {
         let left = self.gather.sheets.lock().leave(self.at, self.polled.take());
-        if let Some(cancelled) = left.cancelled {
-            if let Err(message) = catch(|| drop(cancelled)) {
+        let over = !matches!(left.cancelled, Cancelled::No);
+        if let Cancelled::Late(future) = left.cancelled {
+            if let Err(message) = catch(|| drop(future)) {
                 tracing::error!(%message, "a listener of batches that was cancelled panicked while it was dropped");
             }
-            let next = self.gather.sheets.lock().end_cancelled(self.at);
-            next.map(Waker::wake);
         }
-        left.wakes.map(Waker::wake);
+        let next = over.then(|| self.gather.sheets.lock().end_cancelled(self.at));
+        for waker in left.wakes.into_iter().chain(next.flatten()) {
+            waker.wake();
+        }
+        drop(left.rest);
     }
 }

@@ -66,17 +66,24 @@ pub(super) enum Lead<E, Fut> {
 pub(super) struct Left<E, Fut> {
     /// To be woken.
     pub(super) wakes: Option<Waker>,
-    /// The batch had begun and has nobody left: it ends once what the listener returned is dropped, if it was called.
-    pub(super) cancelled: Option<Option<Pin<Box<Fut>>>>,
-    /// What is only dropped.
-    _rest: (Vec<Place<E>>, Option<E>, Option<Waker>),
+    pub(super) cancelled: Cancelled<Fut>,
+    /// What is only to be dropped.
+    pub(super) rest: (Vec<Place<E>>, Option<E>, Option<Waker>),
+}
+
+/// Whether a batch that had begun has nobody left: it ends once what the listener returned is dropped.
+pub(super) enum Cancelled<Fut> {
+    No,
+    /// The listener has not been called yet.
+    Early,
+    Late(Pin<Box<Fut>>),
 }
 
 pub(super) struct Sheets<E, Fut> {
     size: usize,
     at_once: usize,
     /// Those that have not ended, by number: in the order of their events.
-    sheets: BTreeMap<u64, Sheet<E, Fut>>,
+    going: BTreeMap<u64, Sheet<E, Fut>>,
     /// Those that have ended, and whose outcomes have not all been seen.
     ended: BTreeMap<u64, Sheet<E, Fut>>,
     /// The number of the next one.
@@ -90,7 +97,7 @@ impl<E, Fut> Sheets<E, Fut> {
         Self {
             size,
             at_once,
-            sheets: BTreeMap::new(),
+            going: BTreeMap::new(),
             ended: BTreeMap::new(),
             next: 0,
             running: 0,
@@ -99,11 +106,11 @@ impl<E, Fut> Sheets<E, Fut> {
 
     /// Puts an event into the open batch.
     pub(super) fn add(&mut self, event: E, due: Instant) -> At {
-        let open = self.sheets.last_key_value();
+        let open = self.going.last_key_value();
         let open = open.filter(|(_, sheet)| matches!(sheet.stage, Stage::Open));
         let number = open.map_or(self.next, |(number, _)| *number);
         self.next = self.next.max(number + 1);
-        let sheet = self.sheets.entry(number).or_insert_with(|| Sheet {
+        let sheet = self.going.entry(number).or_insert_with(|| Sheet {
             places: Vec::new(),
             awaited: 0,
             leader: 0,
@@ -136,12 +143,12 @@ impl<E, Fut> Sheets<E, Fut> {
             let verdict = sheet.places[at.index].verdict.take();
             return Next::Over(verdict.expect("it is asked for once"));
         }
-        let may_begin = self.running < self.at_once && self.is_first(at.number);
+        let is_its_turn = self.running < self.at_once && self.is_first(at.number);
         let sheet = self.sheet(at);
         let leads = sheet.leader == at.index;
         let next = match sheet.stage {
             Stage::Begun(_) if leads => return Next::Lead(None),
-            Stage::Sealed if leads && may_begin => {
+            Stage::Sealed if leads && is_its_turn => {
                 sheet.stage = Stage::Begun(None);
                 self.running += 1;
                 return Next::Lead(self.next_leader());
@@ -191,8 +198,8 @@ impl<E, Fut> Sheets<E, Fut> {
                 nobodys.push(verdict);
             }
         }
-        let wakers = sheet.places.iter_mut().filter_map(|it| it.waker.take());
-        let mut wakes: Vec<_> = wakers.collect();
+        let waiting = sheet.places.iter_mut();
+        let mut wakes: Vec<_> = waiting.filter_map(|place| place.waker.take()).collect();
         self.ended.insert(at.number, sheet);
         wakes.extend(self.ends());
         (wakes, nobodys)
@@ -208,24 +215,21 @@ impl<E, Fut> Sheets<E, Fut> {
     pub(super) fn leave(&mut self, at: At, polled: Option<Pin<Box<Fut>>>) -> Left<E, Fut> {
         let mut left = Left {
             wakes: None,
-            cancelled: None,
-            _rest: (Vec::new(), None, None),
+            cancelled: Cancelled::No,
+            rest: (Vec::new(), None, None),
         };
         if let Some(sheet) = self.ended.get_mut(&at.number) {
             sheet.awaited -= 1;
             if sheet.awaited == 0 {
-                left._rest.0 = self
-                    .ended
-                    .remove(&at.number)
-                    .map_or(Vec::new(), |it| it.places);
+                let seen = self.ended.remove(&at.number);
+                left.rest.0 = seen.map_or(Vec::new(), |sheet| sheet.places);
             }
             return left;
         }
         let sheet = self.sheet(at);
         let place = &mut sheet.places[at.index];
         place.awaited = false;
-        left._rest.1 = place.event.take();
-        left._rest.2 = place.waker.take();
+        (left.rest.1, left.rest.2) = (place.event.take(), place.waker.take());
         sheet.awaited -= 1;
         if let (Stage::Begun(left), Some(polled)) = (&mut sheet.stage, polled) {
             *left = Some(polled);
@@ -240,10 +244,12 @@ impl<E, Fut> Sheets<E, Fut> {
             return left;
         }
         match &mut sheet.stage {
-            Stage::Begun(future) => left.cancelled = Some(future.take()),
-            Stage::Open => left._rest.0 = mem::take(&mut sheet.places),
+            Stage::Begun(future) => {
+                left.cancelled = future.take().map_or(Cancelled::Early, Cancelled::Late);
+            }
+            Stage::Open => left.rest.0 = mem::take(&mut sheet.places),
             Stage::Sealed => {
-                left._rest.0 = self.take(at.number).places;
+                left.rest.0 = self.take(at.number).places;
                 left.wakes = self.next_leader();
             }
         }
@@ -251,12 +257,12 @@ impl<E, Fut> Sheets<E, Fut> {
     }
 
     fn sheet(&mut self, at: At) -> &mut Sheet<E, Fut> {
-        let sheet = self.sheets.get_mut(&at.number);
+        let sheet = self.going.get_mut(&at.number);
         sheet.expect("a batch is there while a call waits for it")
     }
 
     fn take(&mut self, number: u64) -> Sheet<E, Fut> {
-        let sheet = self.sheets.remove(&number);
+        let sheet = self.going.remove(&number);
         sheet.expect("a batch is there until it has ended")
     }
 
@@ -270,8 +276,8 @@ impl<E, Fut> Sheets<E, Fut> {
 
     /// The first batch that has not begun.
     fn first(&mut self) -> Option<(u64, &mut Sheet<E, Fut>)> {
-        let mut sheets = self.sheets.iter_mut();
-        let first = sheets.find(|(_, sheet)| !matches!(sheet.stage, Stage::Begun(_)));
+        let mut going = self.going.iter_mut();
+        let first = going.find(|(_, sheet)| !matches!(sheet.stage, Stage::Begun(_)));
         first.map(|(number, sheet)| (*number, sheet))
     }
 
