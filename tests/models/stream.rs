@@ -130,7 +130,10 @@ fn taken_and_missed_are_what_was_offered() {
         check(move || async move {
             let signal = Signal::<u32>::new();
             let mut stream = stream(&signal, 1, policy).with_lag();
-            let (taken, gaps) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(0)));
+            let (taken, gaps) = (
+                Arc::new(Mutex::new(Vec::new())),
+                Arc::new(AtomicU64::new(0)),
+            );
             let (list, sum) = (Arc::clone(&taken), Arc::clone(&gaps));
             let reader = task(async move {
                 while let Some(item) = stream.next().await {

@@ -162,9 +162,10 @@ impl<E: Event> Sink<E> for EnqueueSink<E> {
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), Self::Error> {
         let signal = self.signal.clone();
-        begin(&mut self.sending, async move {
-            signal.enqueue(event).await
-        });
+        begin(
+            &mut self.sending,
+            async move { signal.enqueue(event).await },
+        );
         Ok(())
     }
 

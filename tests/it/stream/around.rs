@@ -64,7 +64,10 @@ async fn an_emission_in_tasks_fills_every_stream() {
 #[tokio::test]
 async fn a_thousand_streams_come_and_go() {
     for mode in MODES {
-        let signal = Signal::<u32>::builder().dispatch(mode).max_listeners(1_000).build();
+        let signal = Signal::<u32>::builder()
+            .dispatch(mode)
+            .max_listeners(1_000)
+            .build();
         let streams: Vec<_> = (0..1_000).map(|_| signal.stream()).collect();
         let mut readers = tokio::task::JoinSet::new();
         for (n, stream) in streams.into_iter().enumerate() {
@@ -75,7 +78,10 @@ async fn a_thousand_streams_come_and_go() {
             settle().await;
         }
         let read = readers.join_all().await;
-        assert_eq!(read.iter().map(Vec::len).sum::<usize>(), 334 + 333 * 2 + 333 * 3);
+        assert_eq!(
+            read.iter().map(Vec::len).sum::<usize>(),
+            334 + 333 * 2 + 333 * 3
+        );
         assert!(read.iter().all(|one| [0, 1, 2].starts_with(one)));
         assert!(signal.is_empty());
     }
@@ -85,7 +91,9 @@ async fn a_thousand_streams_come_and_go() {
 async fn a_pause_holds_what_the_stream_is_to_have() {
     let signal = Signal::<u32>::new();
     let mut stream = signal.listen().key("stream").stream().build().unwrap();
-    signal.pause("stream", Pause::until_resumed().buffer(10)).unwrap();
+    signal
+        .pause("stream", Pause::until_resumed().buffer(10))
+        .unwrap();
     emit(&signal, 1..=3).await;
     assert_eq!(stream.next().now_or_never(), None);
     signal.resume("stream").unwrap();

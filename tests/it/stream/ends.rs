@@ -14,7 +14,11 @@ use crate::support::{MODES, poll_once, settle};
 async fn read_until(signal: Signal<u32>, keyed: bool, end: impl FnOnce(Signal<u32>)) {
     for waits in [true, false] {
         let builder = signal.listen();
-        let builder = if keyed { builder.key("stream").replace() } else { builder };
+        let builder = if keyed {
+            builder.key("stream").replace()
+        } else {
+            builder
+        };
         let mut stream = builder.stream().build().unwrap();
         emit(&signal, 1..=2).await;
         if !waits {
@@ -28,7 +32,11 @@ async fn read_until(signal: Signal<u32>, keyed: bool, end: impl FnOnce(Signal<u3
         let signal = Signal::new();
         drop(stream);
         let builder = signal.listen();
-        let builder = if keyed { builder.key("stream") } else { builder };
+        let builder = if keyed {
+            builder.key("stream")
+        } else {
+            builder
+        };
         let stream = builder.stream().build().unwrap();
         emit(&signal, 1..=2).await;
         let reader = tokio::spawn(stream.collect::<Vec<_>>());
@@ -67,7 +75,12 @@ async fn it_ends_when_its_listener_is_removed() {
     })
     .await;
     read_until(Signal::new(), true, |signal| {
-        signal.listen().key("stream").replace().on(async |_| ()).unwrap();
+        signal
+            .listen()
+            .key("stream")
+            .replace()
+            .on(async |_| ())
+            .unwrap();
         std::mem::forget(signal);
     })
     .await;
@@ -99,7 +112,11 @@ async fn it_ends_when_a_shutdown_has_ended_and_not_before() {
     for keyed in [false, true] {
         let signal = Signal::<u32>::new();
         let builder = signal.listen();
-        let builder = if keyed { builder.key("stream") } else { builder };
+        let builder = if keyed {
+            builder.key("stream")
+        } else {
+            builder
+        };
         let mut stream = builder.stream().build().unwrap();
         signal.on(async |_| tokio::time::sleep(SECOND).await);
         signal.try_enqueue(1).unwrap();
@@ -179,7 +196,10 @@ async fn dropping_it_removes_its_listener_and_counts_what_was_not_read() {
 #[tokio::test]
 async fn dropping_it_lets_go_of_who_waits_for_room() {
     for mode in MODES {
-        for policy in [Overflow::Wait, Overflow::WaitUpTo(Duration::from_secs(3600))] {
+        for policy in [
+            Overflow::Wait,
+            Overflow::WaitUpTo(Duration::from_secs(3600)),
+        ] {
             let signal = Signal::<u32>::builder().dispatch(mode).build();
             let stream = stream_of(&signal, 1, policy);
             emit(&signal, [1]).await;
@@ -234,7 +254,11 @@ async fn neither_stream_nor_signal_keeps_the_other_alive() {
             let signal = Signal::<u32>::builder().pool(Pool::new(2)).build();
             let (weak, held) = (signal.downgrade(), Arc::clone(&token));
             let builder = signal.listen();
-            let builder = if keyed { builder.key("stream") } else { builder };
+            let builder = if keyed {
+                builder.key("stream")
+            } else {
+                builder
+            };
             let stream = builder
                 .filter(move |_| Arc::strong_count(&held) > 0)
                 .stream()

@@ -38,7 +38,11 @@ async fn what_did_not_get_in_is_missing_behind_what_did() {
         emit(&signal, 1..=5).await;
         assert_eq!(stream.next().await, Some(Ok(1)));
         emit(&signal, 6..=8).await;
-        assert_eq!(told(drain(&mut stream)), ["2", "-3", "6", "-2"], "{policy:?}");
+        assert_eq!(
+            told(drain(&mut stream)),
+            ["2", "-3", "6", "-2"],
+            "{policy:?}"
+        );
         emit(&signal, [9]).await;
         assert_eq!(told(drain(&mut stream)), ["9"]);
     }
@@ -99,7 +103,11 @@ async fn what_is_dropped_is_counted_and_shown_to_every_callback() {
         assert_eq!(signal.stats().dropped(), 4);
         let unread = first.take();
         assert_eq!(unread.len(), 2);
-        assert!(unread.iter().all(|(_, why)| *why == DropReason::StreamDropped));
+        assert!(
+            unread
+                .iter()
+                .all(|(_, why)| *why == DropReason::StreamDropped)
+        );
     }
 }
 
@@ -119,14 +127,29 @@ async fn the_first_event_that_is_missed_is_logged_once_where_nobody_asked() {
     let (captured, _guard) = Captured::start();
     let lines = || -> Vec<_> {
         let lines = captured.lines();
-        lines.into_iter().filter(|line| line.contains("read too slowly")).collect()
+        lines
+            .into_iter()
+            .filter(|line| line.contains("read too slowly"))
+            .collect()
     };
     let signal = Signal::<u32>::builder().name("numbers").build();
-    let plain = signal.listen().key("slow").stream().buffer(1).build().unwrap();
+    let plain = signal
+        .listen()
+        .key("slow")
+        .stream()
+        .buffer(1)
+        .build()
+        .unwrap();
     emit(&signal, 1..=5).await;
     let said = lines();
     assert_eq!(said.len(), 1, "{said:?}");
-    for part in ["WARN", "signal=numbers", "key=\"slow\"", "lag.rs", "capacity=1"] {
+    for part in [
+        "WARN",
+        "signal=numbers",
+        "key=\"slow\"",
+        "lag.rs",
+        "capacity=1",
+    ] {
         assert!(said[0].contains(part), "{part}: {said:?}");
     }
     drop(plain);
@@ -244,10 +267,11 @@ async fn an_event_may_look_at_its_stream_when_it_is_dropped() {
     }
     let signal = Signal::<Nosy>::new();
     let own = Arc::new(Mutex::new(Some(signal.downgrade())));
-    let mut streams = [Overflow::DropOldest, Overflow::DropNewest, Overflow::Reject].map(|policy| {
-        let builder = signal.listen().stream().buffer(1);
-        builder.overflow(policy).build().unwrap()
-    });
+    let mut streams =
+        [Overflow::DropOldest, Overflow::DropNewest, Overflow::Reject].map(|policy| {
+            let builder = signal.listen().stream().buffer(1);
+            builder.overflow(policy).build().unwrap()
+        });
     for _ in 0..4 {
         let _ = signal.emit(Nosy(Arc::clone(&own))).await;
     }

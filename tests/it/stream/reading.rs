@@ -89,7 +89,10 @@ async fn a_stream_has_the_options_of_a_listener() {
         .build()
         .unwrap();
     signal.listen().priority(-1).on_sync(|_| ()).unwrap();
-    assert_eq!((late.key(), signal.keys()), (Some("late"), vec!["late".to_owned()]));
+    assert_eq!(
+        (late.key(), signal.keys()),
+        (Some("late"), vec!["late".to_owned()])
+    );
     assert_eq!(signal.metadata("late").unwrap().stage(), 1);
     assert!(matches!(
         signal.listen().key("late").stream().build().map(drop),
@@ -98,7 +101,10 @@ async fn a_stream_has_the_options_of_a_listener() {
     emit(&signal, 0..8).await;
     assert_eq!(late.by_ref().collect::<Vec<_>>().await, [0, 2]);
     assert_eq!(signal.len(), 1);
-    assert!(late.metadata().is_none_or(|metadata| metadata.key() == Some("late")));
+    assert!(
+        late.metadata()
+            .is_none_or(|metadata| metadata.key() == Some("late"))
+    );
 }
 
 #[tokio::test]
@@ -121,7 +127,10 @@ async fn a_stream_of_a_batch_begins_with_its_commit() {
 async fn a_stream_says_how_much_it_holds_and_how_much_it_can() {
     let signal = Signal::<u32>::new();
     let mut stream = stream_of(&signal, 3, Overflow::DropOldest);
-    assert_eq!((stream.len(), stream.is_empty(), stream.capacity()), (0, true, 3));
+    assert_eq!(
+        (stream.len(), stream.is_empty(), stream.capacity()),
+        (0, true, 3)
+    );
     emit(&signal, 0..5).await;
     assert_eq!((stream.len(), stream.lagged()), (3, 2));
     assert_eq!(futures::Stream::size_hint(&stream), (3, None));
@@ -170,7 +179,10 @@ async fn the_streams_of_a_bus_are_those_of_its_signals() {
     let _ = bus.emit(1_u32).await;
     let _ = bus.emit("two".to_owned()).await;
     assert_eq!(bus.signal::<u32>().len(), 1);
-    assert_eq!((drain(&mut numbers), drain(&mut texts)), (vec![1], vec!["two".to_owned()]));
+    assert_eq!(
+        (drain(&mut numbers), drain(&mut texts)),
+        (vec![1], vec!["two".to_owned()])
+    );
 }
 
 /// An endless loop over a stream that always has something gives way to the tasks beside it.

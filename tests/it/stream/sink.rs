@@ -49,10 +49,17 @@ async fn a_flush_waits_for_the_listeners() {
 #[tokio::test]
 async fn an_error_is_told_once_and_the_sink_goes_on() {
     let signal = Signal::<u32>::new();
-    signal.listen().key("db").on(async |n| if n > 9 { Err("too large") } else { Ok(()) }).unwrap();
+    signal
+        .listen()
+        .key("db")
+        .on(async |n| if n > 9 { Err("too large") } else { Ok(()) })
+        .unwrap();
     let mut sink = signal.sink();
     let error = sink.send(12).await.unwrap_err();
-    assert!(error.to_string().contains("`db` failed: too large"), "{error}");
+    assert!(
+        error.to_string().contains("`db` failed: too large"),
+        "{error}"
+    );
     sink.flush().await.unwrap();
     sink.feed(13).await.unwrap();
     assert!(sink.feed(4).await.is_err());
@@ -100,7 +107,10 @@ async fn a_sink_into_the_buffer_waits_for_room_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_sink_into_the_buffer_gives_back_what_it_refuses() {
-    let signal = Signal::<u32>::builder().buffer(1).overflow(Overflow::Reject).build();
+    let signal = Signal::<u32>::builder()
+        .buffer(1)
+        .overflow(Overflow::Reject)
+        .build();
     signal.on(async |_| std::future::pending::<()>().await);
     let mut sink = signal.enqueue_sink();
     sink.send(1).await.unwrap();

@@ -37,7 +37,11 @@ fn races() -> impl Strategy<Value = Race> {
         Overflow::Wait,
         Overflow::WaitUpTo(Duration::from_micros(50)),
     ];
-    let modes = [Dispatch::Concurrent, Dispatch::Parallel, Dispatch::Sequential];
+    let modes = [
+        Dispatch::Concurrent,
+        Dispatch::Parallel,
+        Dispatch::Sequential,
+    ];
     (
         prop::sample::select(policies.to_vec()),
         prop::sample::select(modes.to_vec()),
@@ -48,16 +52,18 @@ fn races() -> impl Strategy<Value = Race> {
         prop::collection::vec(0..=40_usize, 0..4),
         prop::option::of(2..9_u32),
     )
-        .prop_map(|(policy, mode, pool, capacity, emitters, events, readers, gives_up)| Race {
-            policy,
-            mode,
-            pool,
-            capacity,
-            emitters,
-            events,
-            readers,
-            gives_up,
-        })
+        .prop_map(
+            |(policy, mode, pool, capacity, emitters, events, readers, gives_up)| Race {
+                policy,
+                mode,
+                pool,
+                capacity,
+                emitters,
+                events,
+                readers,
+                gives_up,
+            },
+        )
 }
 
 #[derive(Default)]
@@ -148,12 +154,19 @@ async fn run(race: Race) {
     reading.await.unwrap();
 
     let count = |books: &AtomicU64| books.load(Ordering::SeqCst);
-    let (taken, missed, gaps) = (count(&books.taken), count(&books.missed), count(&books.gaps));
+    let (taken, missed, gaps) = (
+        count(&books.taken),
+        count(&books.missed),
+        count(&books.gaps),
+    );
     let (overflowed, unread) = (count(&books.overflowed), count(&books.unread));
     let stats = signal.stats();
     let of = |outcome| stats.count(outcome);
-    let (done, rejected, cancelled) =
-        (of(Outcome::Done), of(Outcome::Rejected), of(Outcome::Cancelled));
+    let (done, rejected, cancelled) = (
+        of(Outcome::Done),
+        of(Outcome::Rejected),
+        of(Outcome::Cancelled),
+    );
     assert_eq!(stats.dropped(), overflowed + unread, "{race:?}");
     assert!(gaps <= missed, "{race:?}");
     if race.readers.is_empty() {
@@ -162,13 +175,20 @@ async fn run(race: Race) {
     }
     match race.policy {
         Overflow::DropOldest | Overflow::DropNewest => {
-            assert_eq!((missed, done), (overflowed, taken + overflowed + unread), "{race:?}");
+            assert_eq!(
+                (missed, done),
+                (overflowed, taken + overflowed + unread),
+                "{race:?}"
+            );
         }
         Overflow::Reject => assert_eq!((missed, done), (rejected, taken + unread), "{race:?}"),
         // A call that is cancelled may not have come as far as the stream, or beyond.
         _ if race.pool.is_some() || race.mode == Dispatch::Parallel => {
             assert!(missed <= rejected + cancelled, "{race:?}");
-            assert!((done..=done + cancelled).contains(&(taken + unread)), "{race:?}");
+            assert!(
+                (done..=done + cancelled).contains(&(taken + unread)),
+                "{race:?}"
+            );
         }
         _ => {
             let offered = done + rejected + cancelled;
