@@ -100,6 +100,8 @@ mod book {
     mod rollout {}
     #[doc = include_str!("../book/src/follow-up-events.md")]
     mod follow_up_events {}
+    #[doc = include_str!("../book/src/streams.md")]
+    mod streams {}
     #[doc = include_str!("../book/src/switches.md")]
     mod switches {}
     #[doc = include_str!("../book/src/layers/trace.md")]
