@@ -113,6 +113,8 @@ mod book {
     mod follow_up_events {}
     #[doc = include_str!("../book/src/composition.md")]
     mod composition {}
+    #[doc = include_str!("../book/src/streams.md")]
+    mod streams {}
     #[doc = include_str!("../book/src/switches.md")]
     mod switches {}
     #[doc = include_str!("../book/src/late-listeners.md")]

@@ -138,3 +138,26 @@ fn a_bad_row_fails_alone_in_its_batch_and_none_is_lost() {
     let trips: u32 = trips.unwrap().0.parse().unwrap();
     assert!((11..200).contains(&trips), "{printed}");
 }
+
+#[test]
+fn a_slow_reader_is_told_of_its_gap_and_the_cold_is_an_event_of_its_own() {
+    let output = example::run("streams", &[]);
+    let printed = example::stdout(&output);
+    assert!(
+        output.status.success(),
+        "{printed}{}",
+        example::stderr(&output)
+    );
+    let expected = [
+        "frost in room 3",
+        "first frost in room 2, a window closed in room 2",
+        "slow: the stream lagged and missed 8 events",
+        "slow: -3 degrees in room 0",
+        "slow: -4 degrees in room 1",
+        "slow: -5 degrees in room 2",
+        "slow: -6 degrees in room 3",
+        "coldest: -6 degrees",
+        "nothing was left",
+    ];
+    assert_eq!(printed.lines().collect::<Vec<_>>(), expected, "{printed}");
+}

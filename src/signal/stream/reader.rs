@@ -202,8 +202,12 @@ impl<E: Event> EventStream<E> {
         }
         #[cfg(fanfare_plant = "stream-ends-before-look")]
         self.look_for_the_end(cx);
+        // A model switches before it looks at the count.
         #[cfg(fanfare_plant = "stream-registers-late")]
-        self.channel.reader.register(cx.waker());
+        (
+            self.channel.missed(),
+            self.channel.reader.register(cx.waker()),
+        );
         if self.over {
             self.terminated = true;
             return Poll::Ready(None);

@@ -1,6 +1,7 @@
 //! Events that come from a stream.
 
 use std::fmt;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -17,7 +18,7 @@ impl<E: Event> Signal<E> {
     pub fn sink(&self) -> EmitSink<E> {
         EmitSink {
             signal: self.clone(),
-            sending: None,
+            sending: Sending::nothing(),
         }
     }
 
@@ -25,7 +26,7 @@ impl<E: Event> Signal<E> {
     pub fn enqueue_sink(&self) -> EnqueueSink<E> {
         EnqueueSink {
             signal: self.clone(),
-            sending: None,
+            sending: Sending::nothing(),
         }
     }
 }
@@ -61,7 +62,7 @@ impl<E: Event> Signal<E> {
 #[must_use = "a sink does nothing until it is given items"]
 pub struct EmitSink<E: Event> {
     signal: Signal<E>,
-    sending: Option<Sending<EmitError>>,
+    sending: Sending<EmitError>,
 }
 
 /// A [`Sink`] whose items go through the signal's bounded buffer. [`Signal::enqueue_sink`](crate::Signal::enqueue_sink) and [`Bus::enqueue_sink`](crate::Bus::enqueue_sink) make it.
@@ -89,44 +90,36 @@ pub struct EmitSink<E: Event> {
 #[must_use = "a sink does nothing until it is given items"]
 pub struct EnqueueSink<E: Event> {
     signal: Signal<E>,
-    sending: Option<Sending<EnqueueError<E>>>,
+    sending: Sending<EnqueueError<E>>,
 }
 
 /// What was last begun, in a box that the next one takes over.
 struct Sending<Error> {
-    sent: ReusableBoxFuture<'static, Result<(), Error>>,
-    done: bool,
+    course: ReusableBoxFuture<'static, Result<(), Error>>,
+    under_way: bool,
 }
 
-fn begin<Error>(
-    sending: &mut Option<Sending<Error>>,
-    send: impl Future<Output = Result<(), Error>> + Send + 'static,
-) {
-    match sending {
-        Some(sending) => {
-            sending.sent.set(send);
-            sending.done = false;
-        }
-        None => {
-            let sent = ReusableBoxFuture::new(send);
-            *sending = Some(Sending { sent, done: false });
+impl<Error: Send + 'static> Sending<Error> {
+    fn nothing() -> Self {
+        Self {
+            course: ReusableBoxFuture::new(ready(Ok(()))),
+            under_way: false,
         }
     }
-}
 
-/// Ready when what was last begun has ended. Its error is told once.
-fn poll_sent<Error>(
-    sending: &mut Option<Sending<Error>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Error>> {
-    match sending {
-        Some(sending) if !sending.done => {
-            let result = ready!(sending.sent.poll(cx));
-            sending.done = true;
-            // What it held is let go of, and its place is kept.
-            Poll::Ready(result)
+    fn begin(&mut self, course: impl Future<Output = Result<(), Error>> + Send + 'static) {
+        self.course.set(course);
+        self.under_way = true;
+    }
+
+    /// Ready when what was last begun has ended. Its error is told once.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.under_way {
+            return Poll::Ready(Ok(()));
         }
-        _ => Poll::Ready(Ok(())),
+        let result = ready!(self.course.poll(cx));
+        self.under_way = false;
+        Poll::Ready(result)
     }
 }
 
@@ -134,22 +127,22 @@ impl<E: Event> Sink<E> for EmitSink<E> {
     type Error = EmitError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), EmitError>> {
-        poll_sent(&mut self.sending, cx)
+        self.sending.poll(cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), EmitError> {
         let signal = self.signal.clone();
-        let send = async move { signal.emit(event).await.into_result().map(drop) };
-        begin(&mut self.sending, send);
+        let course = async move { signal.emit(event).await.into_result().map(drop) };
+        self.sending.begin(course);
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), EmitError>> {
-        poll_sent(&mut self.sending, cx)
+        self.sending.poll(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), EmitError>> {
-        poll_sent(&mut self.sending, cx)
+        self.sending.poll(cx)
     }
 }
 
@@ -157,24 +150,22 @@ impl<E: Event> Sink<E> for EnqueueSink<E> {
     type Error = EnqueueError<E>;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        poll_sent(&mut self.sending, cx)
+        self.sending.poll(cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), Self::Error> {
         let signal = self.signal.clone();
-        begin(
-            &mut self.sending,
-            async move { signal.enqueue(event).await },
-        );
+        self.sending
+            .begin(async move { signal.enqueue(event).await });
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        poll_sent(&mut self.sending, cx)
+        self.sending.poll(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        poll_sent(&mut self.sending, cx)
+        self.sending.poll(cx)
     }
 }
 
