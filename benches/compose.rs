@@ -1,6 +1,6 @@
 //! What a chain of derived signals costs: `cargo bench --bench compose` prints it as Markdown.
 //!
-//! The chain is filter, map, filter_map, inspect, map, to one listener that adds up; nine events in ten come through the filter. It is compared with the same five steps by hand in one
+//! The chain is `filter`, `map`, `filter_map`, `inspect`, `map`, to one listener that adds up; nine events in ten come through the filter. It is compared with the same five steps by hand in one
 //! listener, by hand without a bus, and with the adapters of `futures::StreamExt` over an unbounded channel whose events one task sends and takes. Rounds of all ways take turns; the
 //! figure is the middle one of the rounds.
 
@@ -37,7 +37,8 @@ impl Sums {
         self.sum.store(black_box(sum + value), Ordering::Relaxed);
     }
 
-    fn look(&self, _: &u64) {
+    fn look(&self, value: u64) {
+        black_box(value);
         let seen = self.seen.load(Ordering::Relaxed);
         self.seen.store(seen + 1, Ordering::Relaxed);
     }
@@ -75,7 +76,7 @@ fn shifted(value: u64) -> u64 {
 fn by_hand(sample: &Sample, sums: &Sums) {
     if wanted(sample) {
         if let Some(half) = halved(value(sample)) {
-            sums.look(&half);
+            sums.look(half);
             sums.add(shifted(half));
         }
     }
@@ -87,7 +88,7 @@ fn chain(signal: &Signal<Sample>, sums: &Arc<Sums>) -> Derived<u64> {
         .filter(wanted)
         .map(value)
         .filter_map(|value| halved(*value))
-        .inspect(move |value| looks.look(value))
+        .inspect(move |value| looks.look(*value))
         .map(|value| shifted(*value))
 }
 
@@ -110,7 +111,7 @@ fn streamed(sums: &Sums, events: u64) {
         .filter(|sample| std::future::ready(wanted(sample)))
         .map(|sample| value(&sample))
         .filter_map(|value| std::future::ready(halved(value)))
-        .inspect(|value| sums.look(value))
+        .inspect(|value| sums.look(*value))
         .map(shifted);
     let mut chain = std::pin::pin!(chain);
     for number in 0..events {
@@ -129,14 +130,13 @@ fn main() {
         (1_000_000, 11)
     };
     let sums = Arc::new(Sums::default());
-    let [bare, idle, derived, one_sync, listener, one_async] =
-        [(); 6].map(|()| Signal::<Sample>::new());
+    let [bare, idle, derived, borrows, listener, owns] = [(); 6].map(|()| Signal::<Sample>::new());
     let _nobody = chain(&idle, &Arc::default());
     let all = chain(&derived, &sums);
     let total = Arc::clone(&sums);
     all.on_sync(move |value| total.add(*value));
     let total = Arc::clone(&sums);
-    one_sync.on_sync(move |sample| by_hand(sample, &total));
+    borrows.on_sync(move |sample| by_hand(sample, &total));
     let suspends = chain(&listener, &sums);
     let total = Arc::clone(&sums);
     suspends.on(move |value| {
@@ -144,7 +144,7 @@ fn main() {
         std::future::ready(())
     });
     let total = Arc::clone(&sums);
-    one_async.on(move |sample| {
+    owns.on(move |sample| {
         by_hand(&sample, &total);
         std::future::ready(())
     });
@@ -174,8 +174,8 @@ fn main() {
                     0 => emitted(&bare, events).await,
                     1 => emitted(&idle, events).await,
                     2 => (0..events).for_each(|number| by_hand(&sample(number), &sums)),
-                    3 => emitted(&one_sync, events).await,
-                    4 => emitted(&one_async, events).await,
+                    3 => emitted(&borrows, events).await,
+                    4 => emitted(&owns, events).await,
                     5 => emitted(&derived, events).await,
                     6 => emitted(&listener, events).await,
                     _ => streamed(&sums, events),

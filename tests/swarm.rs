@@ -40,8 +40,8 @@ fn the_figures_of_the_table_are_those_of_the_feed() {
     };
     let mut most = BTreeMap::<String, (usize, usize)>::new();
     let mut swarms = 0;
-    for n in 0..quakes.len() {
-        let row = most.entry(region(quakes[n])).or_default();
+    for (n, quake) in quakes.iter().enumerate() {
+        let row = most.entry(region(quake)).or_default();
         row.0 += 1;
         let together = (0..=n)
             .rev()

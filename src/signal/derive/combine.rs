@@ -211,11 +211,11 @@ macro_rules! combinators {
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
         /// use std::time::Duration;
         ///
-        /// let typed = fanfare::Signal::<&'static str>::new();
+        /// let typed = fanfare::Signal::<String>::new();
         /// let search = typed.debounce(Duration::from_millis(300));
         /// search.on(async |text| assert_eq!(text, "fanfare"));
         /// for text in ["f", "fan", "fanfare"] {
-        ///     let _ = typed.emit(text).await;
+        ///     let _ = typed.emit(text.to_owned()).await;
         /// }
         /// tokio::time::sleep(Duration::from_secs(1)).await;
         /// assert_eq!((search.stats().emissions(), search.held_back()), (1, 2));

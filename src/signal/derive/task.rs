@@ -1,7 +1,7 @@
 //! The task of a stage that may give something out later. It runs while there is something to wait for.
 
 use std::future::{Future, pending, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -101,9 +101,10 @@ async fn any<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
     let mut futures: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
     poll_fn(|cx| {
         let mut futures = futures.iter_mut();
-        match futures.any(|future| pin!(future.as_mut()).poll(cx).is_ready()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if futures.any(|future| future.as_mut().poll(cx).is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     })
     .await;

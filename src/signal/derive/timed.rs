@@ -52,7 +52,7 @@ impl<E: Event, T: Event, M: Machine> Source<T> for Timed<E, M, T> {
 /// The state of a stage while it is linked.
 pub(super) struct Shared<M: Machine, T: Event> {
     state: Mutex<State<M>>,
-    /// The task looks again.
+    /// The task looks again: the links are gone.
     pub(super) wake: Notify,
     pub(super) core: Arc<Core>,
     consumer: Consumer<T>,
@@ -88,14 +88,13 @@ impl<T: Event, M: Machine> Shared<M, T> {
     fn push(self: &Arc<Self>, item: M::Item) -> Handed {
         let mut moved = Moved::new();
         let now = clock::now();
-        let (passes, start, sooner) = {
+        let (passes, start) = {
             let mut state = self.state.lock();
             if state.ended {
                 drop(state);
                 drop(item);
                 return Handed::done();
             }
-            let before = state.machine.deadline();
             state.machine.push(item, now, &mut moved);
             let (deadline, pending) = (state.machine.deadline(), state.machine.pending() > 0);
             let mut passes = Vec::new();
@@ -109,15 +108,13 @@ impl<T: Event, M: Machine> Shared<M, T> {
             if start {
                 state.task = Task::Runs;
             }
-            let sooner = deadline.is_some_and(|at| before.is_none_or(|before| at < before));
-            (passes, start, sooner)
+            (passes, start)
         };
         self.let_go(moved.gone, moved.held_back);
         drop(passes);
+        // A task that runs waits for no longer than this one has to: what comes later is due later.
         if start {
             task::start(self);
-        } else if sooner {
-            self.wake.notify_waiters();
         }
         self.hand_on(moved.out)
     }

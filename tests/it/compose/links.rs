@@ -128,7 +128,7 @@ async fn a_listener_of_a_derived_signal_is_dropped_with_it() {
 #[test]
 fn a_link_says_where_the_derived_signal_was_made() {
     let source = Signal::<u32>::builder().name("orders").build();
-    let line = line!() + 1;
+    let next = line!() + 1;
     let derived = source.filter(|_| true).map(|n| *n);
     derived.on_sync(|_| {});
     assert_eq!(derived.name(), "orders.filter.map");
@@ -138,7 +138,7 @@ fn a_link_says_where_the_derived_signal_was_made() {
     assert_eq!((link.kind(), link.key()), (Kind::Derived, None));
     assert_eq!(Kind::Derived.to_string(), "derived");
     assert!(link.location().file().ends_with("links.rs"));
-    assert_eq!(link.location().line(), line);
+    assert_eq!(link.location().line(), next);
     assert_eq!(derived.listeners().len(), 1);
     assert!(derived.describe().to_string().contains("orders.filter.map"));
     assert!(format!("{derived:?}").contains("orders.filter.map"));

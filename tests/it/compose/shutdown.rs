@@ -1,7 +1,7 @@
 //! What a shutdown of the source means for what is derived from it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use fanfare::layer::Retry;
@@ -9,7 +9,7 @@ use fanfare::{Bus, Outcome, Signal, Window};
 use tokio::time::{Instant, advance};
 
 use super::{record, record_windows};
-use crate::support::settle;
+use crate::support::{poll_once, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -130,6 +130,31 @@ async fn a_shutdown_waits_for_retries_in_the_background_of_what_is_derived() {
     assert_eq!(source.emit(1).await.failed(), 0);
     assert!(source.shutdown(HOUR).await.is_clean());
     assert_eq!(tries.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_a_blocking_listener_of_what_is_derived() {
+    let source = Signal::<u32>::new();
+    let derived = source.map(|n| *n);
+    let (begun, begins) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let (released, done) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&done);
+    let blocks = move |_| {
+        begun.send(()).unwrap();
+        released.lock().unwrap().recv().unwrap();
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    derived.listen().on_blocking(blocks).unwrap();
+    let mut emission = Box::pin(source.emit(1));
+    assert!(poll_once(&mut emission).is_none());
+    begins.recv().unwrap();
+    drop(emission);
+    let mut shutdown = Box::pin(source.shutdown(HOUR));
+    assert!(poll_once(&mut shutdown).is_none());
+    release.send(()).unwrap();
+    assert!(shutdown.await.is_clean());
+    assert_eq!(done.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]

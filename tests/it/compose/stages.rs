@@ -243,7 +243,7 @@ impl<L, T> With<T> for L {
 #[tokio::test]
 async fn listeners_of_every_kind_can_listen() {
     let source = Signal::<u32>::new();
-    let derived = source.map(|n| n.to_string());
+    let derived = source.map(ToString::to_string);
     let calls = Arc::new(AtomicUsize::new(0));
     let count = || {
         let calls = Arc::clone(&calls);
@@ -251,16 +251,17 @@ async fn listeners_of_every_kind_can_listen() {
             calls.fetch_add(1, Ordering::SeqCst);
         }
     };
-    let (a, b, c, d, e) = (count(), count(), count(), count(), count());
-    derived.on(async move |_| a());
+    let [owned, fallible, borrowed, shared, blocking] = [(); 5].map(|()| count());
+    derived.on(async move |_| owned());
     derived.try_on(async move |text| {
         let _: u32 = text.parse()?;
-        b();
+        fallible();
         Ok(())
     });
-    derived.on_sync(move |_| c());
-    derived.on_shared(async move |_| d());
-    derived.listen().stage(1).on_blocking(move |_| e()).unwrap();
+    derived.on_sync(move |_| borrowed());
+    derived.on_shared(async move |_| shared());
+    let listen = derived.listen().stage(1);
+    listen.on_blocking(move |_| blocking()).unwrap();
     assert!(source.emit(1).await.is_ok());
     assert_eq!(calls.load(Ordering::SeqCst), 5);
 }

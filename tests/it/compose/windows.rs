@@ -91,8 +91,8 @@ async fn a_window_says_when_it_began_and_ended() {
         settle().await;
     }
     let expected = [
-        (SECOND * 0, SECOND, vec![1]),
-        (SECOND * 0, SECOND * 2, vec![1, 2]),
+        (Duration::ZERO, SECOND, vec![1]),
+        (Duration::ZERO, SECOND * 2, vec![1, 2]),
         (SECOND, SECOND * 3, vec![2, 3]),
         (SECOND * 2, SECOND * 4, vec![3]),
     ];
