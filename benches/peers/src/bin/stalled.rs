@@ -73,7 +73,7 @@ impl Readers {
     }
 
     /// Sends so many events, or as many as the limit allows.
-    async fn deliver(&self, events: usize, mut send: impl AsyncFnMut(Event)) -> Sent {
+    async fn deliver(&self, events: usize, mut offer: impl AsyncFnMut(Event)) -> Sent {
         let mut sent = 0;
         let began = Instant::now();
         let all = async {
@@ -85,7 +85,7 @@ impl Readers {
                         last,
                         _payload: [7; 7],
                     });
-                    send(event).await;
+                    offer(event).await;
                     sent += 1;
                 }
                 self.drained.notified().await;
