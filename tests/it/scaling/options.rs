@@ -8,10 +8,10 @@ use fanfare::{Balance, OptionError, Pool, Scaling};
 use super::{MS, Scripted, scripted, sleepy, tick};
 
 fn refused(scaling: Scaling) -> (&'static str, String) {
-    of(Pool::builder(8).scaling(scaling).try_build().unwrap_err())
+    of(&Pool::builder(8).scaling(scaling).try_build().unwrap_err())
 }
 
-fn of(error: OptionError) -> (&'static str, String) {
+fn of(error: &OptionError) -> (&'static str, String) {
     (error.option(), error.value().to_owned())
 }
 
@@ -48,7 +48,7 @@ fn a_scaling_outside_its_limits_is_refused_by_name() {
         assert_eq!(refused(scaling), (option, value.to_owned()));
     }
     assert_eq!(
-        of(Pool::builder(8).name("").try_build().unwrap_err()),
+        of(&Pool::builder(8).name("").try_build().unwrap_err()),
         ("name", "\"\"".into())
     );
     for size in [1, 1 << 20] {
@@ -65,7 +65,7 @@ fn a_scaling_outside_its_limits_is_refused_by_name() {
 async fn a_balance_outside_its_limits_is_refused_by_name() {
     let (one, other) = (Pool::new(1), Pool::new(1));
     let two = |total| Balance::new(total).pool(&one, 2).pool(&other, 3);
-    let refused = |balance: Balance| of(balance.try_start().unwrap_err());
+    let refused = |balance: Balance| of(&balance.try_start().unwrap_err());
     assert_eq!(refused(Balance::new(4)), ("pools", "0".into()));
     assert_eq!(refused(two(4)), ("total", "4".into()));
     assert_eq!(refused(two(65_537)), ("total", "65537".into()));
@@ -107,7 +107,7 @@ fn a_simulation_outside_its_limits_is_refused_by_name() {
     ];
     for (simulation, option, value) in cases {
         let error = simulation.run_fixed(1).unwrap_err();
-        assert_eq!(of(error), (option, value.to_owned()));
+        assert_eq!(of(&error), (option, value.to_owned()));
         assert!(simulation.run(1, Scaling::conservative()).is_err());
         assert!(simulation.compare(1, Scaling::conservative()).is_err());
     }

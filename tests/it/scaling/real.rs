@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::scaling::{HeldBack, ScaleReason};
+use fanfare::scaling::{HeldBack, PoolStats, Proposal, ScaleReason, ScalingPolicy};
 use fanfare::{Pool, Scaling, Signal, WhenFull};
 
 use super::{MS, scripted, sleepy, tick, told};
@@ -162,19 +162,17 @@ fn pool_user(pool: &Pool) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move { drop(signal.emit(1).await) })
 }
 
+struct Panics;
+
+impl ScalingPolicy for Panics {
+    fn decide(&mut self, _: &PoolStats) -> Proposal {
+        panic!("a bug")
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_panics_leaves_the_size_and_is_told_once() {
-    let policy = |_: &fanfare::scaling::PoolStats| -> fanfare::scaling::Proposal { panic!("bug") };
-    struct Panics<F>(F);
-    impl<F> fanfare::scaling::ScalingPolicy for Panics<F>
-    where
-        F: FnMut(&fanfare::scaling::PoolStats) -> fanfare::scaling::Proposal + Send + 'static,
-    {
-        fn decide(&mut self, stats: &fanfare::scaling::PoolStats) -> fanfare::scaling::Proposal {
-            (self.0)(stats)
-        }
-    }
-    let (builder, log) = told(Pool::builder(4).scaling(Scaling::custom(Panics(policy))));
+    let (builder, log) = told(Pool::builder(4).scaling(Scaling::custom(Panics)));
     let pool = builder.build();
     for _ in 0..3 {
         tick().await;

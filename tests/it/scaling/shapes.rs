@@ -197,7 +197,7 @@ fn saturated_cores_are_not_fed_more() {
         );
         // With as many permits as there may be it would do less.
         let most = simulation.run_fixed(MAX).unwrap();
-        assert!(run.completed() > most.completed(), "{policy}");
+        assert!(run.completed() * 9 > most.completed() * 10, "{policy}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! When a pool ticks, and where.
 
 use fanfare::scaling::HeldBack;
-use fanfare::{Pool, Scaling};
+use fanfare::{Pool, Scaling, WhenFull};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{MS, scripted, sleepy, tick};
@@ -65,7 +65,6 @@ async fn an_idle_pool_of_the_least_size_does_not_tick_until_somebody_waits() {
         signal.emit_detached(n).unwrap();
     }
     tick().await;
-    tick().await;
     assert!(pool.size() > 2, "{:?}", pool.scaling());
 }
 
@@ -120,7 +119,7 @@ fn a_runtime_whose_workers_are_busy_is_not_fed_more() {
         let pool = Pool::builder(2).scaling(scaling).build();
         // The first tick holds what came before.
         let mut held = 0;
-        for _ in 0..100_000 {
+        for _ in 0..5_000 {
             let begin = std::time::Instant::now();
             while begin.elapsed() < MS {
                 std::hint::spin_loop();
@@ -132,5 +131,22 @@ fn a_runtime_whose_workers_are_busy_is_not_fed_more() {
             }
         }
         assert!(held >= 3, "{:?}", policy.seen.take());
+    });
+}
+
+#[test]
+fn a_rejection_starts_the_ticks_too() {
+    let scaling = Scaling::aggressive().max(8);
+    let builder = Pool::builder(1).when_full(WhenFull::Reject);
+    let pool = builder.scaling(scaling).build();
+    let signal = sleepy(&pool, 50 * MS);
+    paused().block_on(async {
+        for n in 0..5 {
+            signal.emit_detached(n).unwrap();
+        }
+        settle().await;
+        assert_eq!(pool.rejections(), 4);
+        tick().await;
+        assert_eq!(pool.size(), 2);
     });
 }
