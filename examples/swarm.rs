@@ -6,8 +6,14 @@
 //!
 //! `cargo run --release --example swarm [FEED]`
 
+#[expect(unreachable_pub, reason = "they are those of the quakes example")]
 #[path = "quakes/feed.rs"]
 mod feed;
+#[allow(
+    unreachable_pub,
+    dead_code,
+    reason = "they are those of the quakes example"
+)]
 #[path = "quakes/quake.rs"]
 mod quake;
 
