@@ -1,6 +1,8 @@
 //! How events come together.
 
-use fanfare::{Batches, Bus, OptionError, Pool, RegisterError, Signal};
+use std::time::Duration;
+
+use fanfare::{Batches, Bus, OptionError, Pool, RegisterError, Report, Signal};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
@@ -57,7 +59,7 @@ async fn options_that_make_no_sense_are_refused_by_name() {
         (Batches::of(65_537), "of", "65537"),
         (of(1).at_once(0), "at_once", "0"),
         (of(1).at_once(65_537), "at_once", "65537"),
-        (of(1).within(SECOND * 0), "within", "0ns"),
+        (of(1).within(Duration::ZERO), "within", "0ns"),
     ];
     for (batches, option, value) in refused {
         let refused = signal.listen().on_batch(batches, async |_| {});
@@ -86,7 +88,7 @@ async fn batches_are_delivered_in_order_and_so_many_at_once() {
         signal.on_batch(of(2).at_once(at_once), slow);
         let began = Instant::now();
         let reports = join_all((0..10).map(|n| signal.emit(n))).await;
-        assert!(reports.iter().all(|report| report.is_ok()));
+        assert!(reports.iter().all(Report::is_ok));
         assert_eq!(gauge.peak(), at_once);
         assert_eq!(log.take(), [0, 2, 4, 6, 8]);
         let longest = began.elapsed();
@@ -118,10 +120,7 @@ async fn what_waits_for_its_batch_holds_no_permit_and_what_delivers_it_has_one()
             signal.on_batch(of(5).within(60 * SECOND), slow);
             let began = Instant::now();
             let reports = join_all((0..10).map(|n| signal.emit(n))).await;
-            assert!(
-                reports.iter().all(|report| report.is_ok()),
-                "{mode}, {size}"
-            );
+            assert!(reports.iter().all(Report::is_ok), "{mode}, {size}");
             assert_eq!(began.elapsed(), 2 * SECOND, "{mode}, {size}");
             assert_eq!((gauge.total(), pool.in_use()), (2, 0));
         }
