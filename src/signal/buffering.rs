@@ -150,15 +150,15 @@ impl<E: Event> SignalBuilder<E> {
     /// use std::time::Duration;
     /// use fanfare::Signal;
     ///
-    /// let alarms = Signal::<&str>::builder().priorities(2, |alarm: &&str| usize::from(!alarm.starts_with('!'))).build();
+    /// let alarms = Signal::<(usize, &str)>::builder().priorities(2, |alarm: &(usize, &str)| alarm.0).build();
     /// let seen = Arc::new(Mutex::new(Vec::new()));
     /// let list = Arc::clone(&seen);
-    /// alarms.on_sync(move |alarm| list.lock().unwrap().push(*alarm));
-    /// for alarm in ["door", "dust", "!fire"] {
+    /// alarms.on_sync(move |alarm| list.lock().unwrap().push(alarm.1));
+    /// for alarm in [(1, "door"), (1, "dust"), (0, "fire")] {
     ///     alarms.try_enqueue(alarm).unwrap();
     /// }
     /// assert!(alarms.shutdown(Duration::from_secs(1)).await.is_clean());
-    /// assert_eq!(*seen.lock().unwrap(), ["!fire", "door", "dust"]);
+    /// assert_eq!(*seen.lock().unwrap(), ["fire", "door", "dust"]);
     /// # }
     /// ```
     pub fn priorities(

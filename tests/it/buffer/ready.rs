@@ -226,6 +226,23 @@ async fn the_fullest_lane_says_whether_there_is_pressure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_marks_are_those_of_each_lane_and_not_of_their_sum() {
+    let builder = Signal::builder().priorities(2, |n: &u32| usize::from(*n < 100));
+    let slow = filled(builder.aging(1).buffer(10).watermarks(3, 8), 8).await;
+    slow.take(4).await;
+    for n in 100..103 {
+        slow.signal.try_enqueue(n).unwrap();
+    }
+    slow.take(1).await;
+    assert!(slow.signal.is_under_pressure());
+    // One of those that can wait has its turn, and three of them are left, with two that are urgent.
+    slow.take(1).await;
+    assert_eq!(slow.signal.buffered().0, 5);
+    assert!(!slow.signal.is_under_pressure());
+    slow.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_room_in_a_lane_keeps_no_urgent_event_out() {
     let builder = Signal::builder().priorities(2, |n: &u32| usize::from(*n < 100));
     let slow = filled(builder.buffer(2), 1).await;
