@@ -45,7 +45,7 @@ impl Table {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let limit = RateLimit::per_second(1_000_000).burst(200);
+    let limit = RateLimit::per_second(1_000_000);
     let handle = limit.handle();
     let rows = Signal::<Row>::builder()
         .name("rows")
