@@ -158,21 +158,18 @@ impl Bus {
     /// [`Signal::emit`] and one look-up in a map, without a lock. A type that nobody has listened to makes no signal and allocates nothing.
     #[inline(always)]
     pub fn emit<E: Event>(&self, event: E) -> Emit<'_, E> {
-        match self.inner.signals.find() {
+        match self.inner.signals.find().or_else(|| self.find_or_keep()) {
             Some(signal) => signal.emit(event),
-            None if self.inner.options.replay.is_none() => {
-                Emit::new(&self.inner.unknown, None, event)
-            }
-            None => self.emit_first(event),
+            None => Emit::new(&self.inner.unknown, None, event),
         }
     }
 
-    /// The first event of a type whose signal keeps its events: there are to be listeners that come late.
+    /// The signal of a type that has none yet, if it is to keep its events: there are to be listeners that come late.
     #[cold]
-    fn emit_first<E: Event>(&self, event: E) -> Emit<'_, E> {
+    fn find_or_keep<E: Event>(&self) -> Option<&Inner<E>> {
+        self.inner.options.replay?;
         drop(self.signal::<E>());
-        let signal = self.inner.signals.find();
-        signal.expect("no signal is taken out").emit(event)
+        self.inner.signals.find()
     }
 
     /// Shuts every signal down, with one limit for all. See [`Signal::shutdown`].

@@ -53,6 +53,7 @@ impl<'a, E: Event> Emit<'a, E> {
     }
 
     /// The same, with the list of this number.
+    #[inline(always)]
     pub(crate) fn numbered(
         core: &'a Arc<Core>,
         registry: &'a Arc<Registry<E>>,

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Inner, Signal};
-use crate::dispatch::Emit;
 use crate::event::Event;
 use crate::outcome::catch;
 use crate::registry::{HeldEvent, Insert, RegisterError};
@@ -67,16 +66,15 @@ fn last<E>(kept: &Kept<E>, most: usize) -> impl ExactSizeIterator<Item = &Arc<E>
 }
 
 impl<E: Event> Inner<E> {
-    /// An emission of a signal that keeps its events.
+    /// The number of the list that an emission sees of a signal that keeps its events, this one too.
     #[inline(never)]
-    pub(super) fn emit_kept<'a>(&'a self, history: &History<E>, event: E) -> Emit<'a, E> {
+    pub(super) fn number_kept(&self, history: &History<E>, event: &E) -> u64 {
         let number = || self.registry.number();
-        let number = if self.core.gate.is_closed() {
+        if self.core.gate.is_closed() {
             number()
         } else {
-            history.keep(&event, &self.core.name, number)
-        };
-        Emit::numbered(&self.core, &self.registry, number, event)
+            history.keep(event, &self.core.name, number)
+        }
     }
 
     /// Registers listeners, and shows what is kept to whoever is to have it: in one step, between the emissions that see them and those that do not.

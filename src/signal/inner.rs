@@ -99,10 +99,12 @@ impl<E: Event> Inner<E> {
 
     #[inline(always)]
     pub(crate) fn emit(&self, event: E) -> Emit<'_, E> {
-        match &self.history {
-            None => Emit::new(&self.core, Some(&self.registry), event),
-            Some(history) => self.emit_kept(history, event),
-        }
+        // The emission is made where it will be polled, which takes that it is made in one place here.
+        let number = match &self.history {
+            None => self.registry.number(),
+            Some(history) => self.number_kept(history, &event),
+        };
+        Emit::numbered(&self.core, &self.registry, number, event)
     }
 
     /// An emission that was let in, for a task of its own.
