@@ -10,13 +10,7 @@ mod example;
 
 #[test]
 fn a_rollout_moves_customers_one_way_and_prices_every_order_once() {
-    let output = example::run("rollout", &[]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("rollout", &[]);
     assert!(
         printed.contains("priced just once, and nobody went back"),
         "{printed}"
@@ -37,13 +31,7 @@ fn a_rollout_moves_customers_one_way_and_prices_every_order_once() {
 
 #[test]
 fn every_order_is_a_parcel_or_a_reminder_and_every_change_is_told() {
-    let output = example::run("shop", &[]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("shop", &[]);
     let lines = [
         "300 orders: 294 parcels, 6 reminders; nothing was left",
         "0 parcels packed, 98 waiting",
@@ -59,13 +47,7 @@ fn every_order_is_a_parcel_or_a_reminder_and_every_change_is_told() {
 
 #[test]
 fn every_quake_comes_to_one_end_under_each_policy_and_who_is_ready_loses_none() {
-    let output = example::run("backpressure", &[]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("backpressure", &[]);
     for (policy, delivered) in [
         ("Wait ", "1707"),
         ("Reject", "237"),
@@ -88,13 +70,7 @@ fn every_quake_comes_to_one_end_under_each_policy_and_who_is_ready_loses_none() 
 fn every_shape_is_followed_in_the_simulator_and_a_bus_tells_of_its_pool() {
     let folder = std::env::temp_dir().join(format!("fanfare-scaling-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let output = example::run("scaling", &["--svg", folder.to_str().unwrap()]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("scaling", &["--svg", folder.to_str().unwrap()]);
     for shape in ["step", "burst", "sawtooth", "diurnal", "slow-leak"] {
         let rows = printed.matches(&format!("| {shape} | ")).count();
         assert_eq!(rows, 2, "{shape}\n{printed}");
@@ -118,13 +94,7 @@ fn every_shape_is_followed_in_the_simulator_and_a_bus_tells_of_its_pool() {
 
 #[test]
 fn a_bad_row_fails_alone_in_its_batch_and_none_is_lost() {
-    let output = example::run("batches", &[]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("batches", &[]);
     let lines = [
         "three rows in one trip: 1 done; `insert` failed: row 1 has the amount -5; 1 done\n",
         "999 rows are in the table, 1 row is a dead letter\n",
@@ -141,13 +111,7 @@ fn a_bad_row_fails_alone_in_its_batch_and_none_is_lost() {
 
 #[test]
 fn a_slow_reader_is_told_of_its_gap_and_the_cold_is_an_event_of_its_own() {
-    let output = example::run("streams", &[]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("streams", &[]);
     let expected = [
         "frost in room 3",
         "first frost in room 2, a window closed in room 2",

@@ -54,13 +54,7 @@ fn the_figures_of_the_table_are_those_of_the_feed() {
         }
     }
 
-    let output = example::run("swarm", &[]);
-    let printed = example::stdout(&output);
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        example::stderr(&output)
-    );
+    let printed = example::printed("swarm", &[]);
     assert!(swarms > 0, "a week without a swarm shows nothing");
     let people = all - quakes.len();
     let windows = quakes.len().div_ceil(100);

@@ -10,7 +10,6 @@ use futures::future::join_all;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
-use crate::late::config;
 use crate::support::{Gauge, Log, MODES, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -283,7 +282,7 @@ async fn options_that_make_no_sense_are_refused_by_name_and_a_limit_is_described
 }
 
 proptest! {
-    #![proptest_config(config(64))]
+    #![proptest_config(crate::support::cases(64))]
 
     #[test]
     fn in_any_time_there_are_no_more_than_the_burst_and_what_the_rate_allows(

@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use std::thread::ScopedJoinHandle;
 
 use fanfare::{Dispatch, Event, Pool, Signal, SignalBuilder};
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::subscriber::{DefaultGuard, set_default};
@@ -249,5 +250,24 @@ impl Visit for Line<'_> {
 pub(crate) fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>) {
     for thread in threads {
         thread.join().unwrap();
+    }
+}
+
+/// How many cases a property has: so many, the same each time, or as many other ones as `FANFARE_CASES` says.
+pub(crate) fn cases(few: u32) -> ProptestConfig {
+    let asked = std::env::var("FANFARE_CASES").ok();
+    let (cases, rng_seed) = match asked {
+        None => (few, RngSeed::Fixed(1)),
+        Some(asked) => {
+            let cases = asked.parse().expect("FANFARE_CASES is a number");
+            (cases, RngSeed::Random)
+        }
+    };
+    ProptestConfig {
+        cases,
+        rng_seed,
+        failure_persistence: None,
+        max_shrink_iters: 4_096,
+        ..ProptestConfig::default()
     }
 }

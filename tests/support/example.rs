@@ -24,3 +24,12 @@ pub(crate) fn stdout(output: &Output) -> String {
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
+
+/// What an example prints that ends well.
+#[allow(dead_code, reason = "some are to end otherwise")]
+pub(crate) fn printed(name: &str, options: &[&str]) -> String {
+    let output = run(name, options);
+    let printed = stdout(&output);
+    assert!(output.status.success(), "{printed}{}", stderr(&output));
+    printed
+}

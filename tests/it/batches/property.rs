@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use tokio::time::sleep;
 
 use super::of;
-use crate::late::config;
 use crate::support::{Log, MODES};
 
 const MS: Duration = Duration::from_millis(1);
@@ -125,7 +124,7 @@ async fn run(program: Program) {
 }
 
 proptest! {
-    #![proptest_config(config(256))]
+    #![proptest_config(crate::support::cases(256))]
 
     #[test]
     fn every_event_is_in_one_batch_and_has_its_own_outcome(program in programs()) {

@@ -185,7 +185,7 @@ async fn run(make: Make, steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::support::cases(64))]
 
     #[test]
     fn what_was_taken_is_delivered_dropped_or_waits_whatever_is_given_up_on_the_way(

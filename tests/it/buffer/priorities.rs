@@ -101,7 +101,7 @@ async fn a_burst_of_urgent_events_that_never_ends_starves_nobody() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(crate::support::cases(32))]
 
     /// The k-th of a lane comes after no more than k times the bound and one, however much is ahead of it.
     #[test]

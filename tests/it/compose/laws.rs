@@ -8,24 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fanfare::{Derived, Event, OneOf2, OneOf3, Signal, Window};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use super::record;
 use crate::support::Log;
-
-fn config(cases: u32) -> ProptestConfig {
-    let asked = std::env::var("FANFARE_CASES").ok();
-    let (cases, rng_seed) = match asked {
-        None => (cases, RngSeed::Fixed(1)),
-        Some(asked) => (asked.parse().expect("a number"), RngSeed::Random),
-    };
-    ProptestConfig {
-        cases,
-        rng_seed,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 /// The emitter, and the number of the event among its own.
 type Numbered = (usize, u32);
@@ -75,7 +60,7 @@ fn lists() -> impl Strategy<Value = Vec<Vec<u32>>> {
 }
 
 proptest! {
-    #![proptest_config(config(48))]
+    #![proptest_config(crate::support::cases(48))]
 
     #[test]
     fn a_filter_of_a_filter_is_a_filter_by_both(lists in lists(), p in 1..7_u32, q in 1..7_u32) {

@@ -4,6 +4,7 @@ mod laws;
 mod links;
 mod shutdown;
 mod stages;
+mod streams;
 mod timed;
 mod windows;
 

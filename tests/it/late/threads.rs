@@ -7,7 +7,6 @@ use std::time::Duration;
 use fanfare::{Dispatch, Signal};
 use proptest::prelude::*;
 
-use super::config;
 use crate::support::{MODES, join};
 
 type Seen = Arc<Mutex<Vec<(u32, u32)>>>;
@@ -62,7 +61,7 @@ fn run(mode: Dispatch, kept: usize, asked: &[usize]) -> Vec<Seen> {
 }
 
 proptest! {
-    #![proptest_config(config(12))]
+    #![proptest_config(crate::support::cases(12))]
 
     #[test]
     fn a_late_listener_sees_a_tail_then_everything_with_no_gap_and_none_twice(

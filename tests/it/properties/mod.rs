@@ -62,32 +62,13 @@ use std::time::Duration;
 
 use fanfare::Dispatch;
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestCaseError};
+use proptest::test_runner::TestCaseError;
 use tokio::task::JoinSet;
 
 use program::{Do, Fate, Kind, Program};
 use real::Real;
 use twin::Twin;
 use world::{Engine, Ledger, World};
-
-/// How many cases a property has: the same 256 each time, or as many other ones as `FANFARE_CASES` says.
-fn config() -> ProptestConfig {
-    let asked = std::env::var("FANFARE_CASES").ok();
-    let (cases, rng_seed) = match asked {
-        None => (256, RngSeed::Fixed(1)),
-        Some(cases) => {
-            let cases = cases.parse().expect("FANFARE_CASES is a number");
-            (cases, RngSeed::Random)
-        }
-    };
-    ProptestConfig {
-        cases,
-        rng_seed,
-        failure_persistence: None,
-        max_shrink_iters: 4_096,
-        ..ProptestConfig::default()
-    }
-}
 
 /// Keeps the panics of scripts out of the output.
 fn quiet() {
@@ -279,7 +260,7 @@ fn differences(program: &Program, real: Ledger, twin: Ledger) -> Result<(), Test
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::support::cases(256))]
 
     #[test]
     fn every_program_does_what_its_twin_does(

@@ -11,8 +11,6 @@ use proptest::prelude::*;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 
-use super::config;
-
 use crate::support::join;
 
 /// An event that knows what had been removed when it was emitted.
@@ -226,7 +224,7 @@ async fn run(race: Race) {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::support::cases(256))]
 
     #[test]
     fn races_of_threads_break_no_guarantee(race in races()) {

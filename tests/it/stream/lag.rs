@@ -212,7 +212,7 @@ impl Twin {
 }
 
 proptest! {
-    #![proptest_config(crate::stream::cases())]
+    #![proptest_config(crate::support::cases(128))]
 
     #[test]
     fn gaps_are_where_a_list_of_events_has_them(

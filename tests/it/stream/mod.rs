@@ -4,6 +4,7 @@ mod around;
 mod ends;
 mod lag;
 mod next;
+mod order;
 mod policies;
 mod reading;
 mod sink;
@@ -61,15 +62,5 @@ fn stream_full(report: &Report) -> Option<usize> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// How many cases a property has. `FANFARE_CASES` says otherwise.
-fn cases() -> proptest::prelude::ProptestConfig {
-    let asked = std::env::var("FANFARE_CASES").ok();
-    proptest::prelude::ProptestConfig {
-        cases: asked.map_or(128, |cases| cases.parse().expect("a number")),
-        failure_persistence: None,
-        ..Default::default()
     }
 }

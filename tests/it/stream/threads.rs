@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 
-use super::cases;
 
 /// Who emitted it, and its place among those of the same emitter.
 type Event = (usize, u32);
@@ -209,7 +208,7 @@ async fn run(race: Race) {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(crate::support::cases(128))]
 
     #[test]
     fn taken_and_missed_are_what_was_offered(race in races()) {
