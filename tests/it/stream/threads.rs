@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 
-
 /// Who emitted it, and its place among those of the same emitter.
 type Event = (usize, u32);
 
