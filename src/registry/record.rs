@@ -16,12 +16,18 @@ use crate::sync::shard::Sum;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
 /// How often a listener may still be called.
+#[derive(Default)]
 pub(crate) enum Budget {
+    #[default]
     Unlimited,
-    Times { left: AtomicU64, of: u64 },
+    Times {
+        left: AtomicU64,
+        of: u64,
+    },
 }
 
-/// What was asked for when a listener was registered, beyond what it does.
+/// What was asked for when a listener was registered, beyond what it does. The default is a listener that wishes for nothing.
+#[derive(Default)]
 pub(crate) struct Wishes {
     pub(crate) key: Option<Key>,
     pub(crate) priority: i32,
@@ -117,16 +123,8 @@ impl Record {
     }
 
     fn more(&self) -> &More {
-        self.more.get_or_init(|| {
-            let wishes = Wishes {
-                key: None,
-                priority: 0,
-                stage: 0,
-                budget: Budget::Unlimited,
-                filtered: false,
-            };
-            Box::new(More::new(self.id, wishes))
-        })
+        let more = || Box::new(More::new(self.id, Wishes::default()));
+        self.more.get_or_init(more)
     }
 
     pub(crate) fn key(&self) -> Option<&Key> {

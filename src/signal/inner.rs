@@ -138,21 +138,31 @@ impl<E: Event> Inner<E> {
         Ok(())
     }
 
-    /// Shows a dropped event to the callbacks. Each but the last gets a clone.
+    /// Counts a dropped event, and shows it to the callbacks.
     pub(super) fn dropped(&self, event: E, reason: DropReason) {
         let count = &self.core.counters.dropped[reason as usize];
         count.fetch_add(1, Ordering::Relaxed);
-        let Some((last, others)) = self.on_dropped.split_last() else {
-            return;
-        };
-        let shown = catch(|| {
-            for callback in others {
-                callback(event.clone(), reason);
-            }
-            last(event, reason);
-        });
-        if let Err(message) = shown {
-            tracing::error!(signal = %self.core.name, %message, "an `on_dropped` callback panicked");
+        show_dropped(&self.on_dropped, event, reason, &self.core.name);
+    }
+}
+
+/// Shows a dropped event to the callbacks. Each but the last gets a clone.
+pub(super) fn show_dropped<E: Event>(
+    callbacks: &[OnDropped<E>],
+    event: E,
+    reason: DropReason,
+    signal: &str,
+) {
+    let Some((last, others)) = callbacks.split_last() else {
+        return;
+    };
+    let shown = catch(|| {
+        for callback in others {
+            callback(event.clone(), reason);
         }
+        last(event, reason);
+    });
+    if let Err(message) = shown {
+        tracing::error!(signal, %message, "an `on_dropped` callback panicked");
     }
 }

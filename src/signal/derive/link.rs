@@ -8,7 +8,7 @@ use super::source::{Consumer, Handed, Links, Sink, Source};
 use crate::dispatch::Core;
 use crate::event::Event;
 use crate::listener::{Call, Callee, Kind, Slot, Step, Storage};
-use crate::registry::{Budget, Later, Record, Wishes, entry};
+use crate::registry::{Later, Record, Wishes, entry};
 use crate::signal::Signal;
 use crate::sync::unique_id;
 
@@ -36,13 +36,7 @@ pub(super) fn link<E: Event>(
     links: &mut Links,
     later: &mut Later,
 ) {
-    let wishes = Wishes {
-        key: None,
-        priority: 0,
-        stage: 0,
-        budget: Budget::Unlimited,
-        filtered: false,
-    };
+    let wishes = Wishes::default();
     let registry = &signal.inner.registry;
     let home = Arc::clone(registry.home());
     let record = Record::new(unique_id(), to.location, home, Kind::Derived, wishes);

@@ -13,8 +13,8 @@ use crate::context::without_permit;
 use crate::dispatch::Core;
 use crate::event::Event;
 use crate::key::Key;
-use crate::outcome::{Cause, Rejection, Skip, Verdict, catch};
-use crate::signal::inner::OnDropped;
+use crate::outcome::{Cause, Rejection, Skip, Verdict};
+use crate::signal::inner::{OnDropped, show_dropped};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 pub(super) struct Channel<E: Event> {
@@ -138,25 +138,14 @@ impl<E: Event> Channel<E> {
         }
     }
 
-    /// Counts an event that will not be read, and shows it to the callbacks. Each but the last gets a clone.
+    /// Counts an event that will not be read, and shows it to the callbacks.
     fn dropped(&self, event: E, reason: DropReason) {
         let core = self.told.core.upgrade();
         if let Some(core) = &core {
             core.counters.dropped[reason as usize].fetch_add(1, Ordering::Relaxed);
         }
-        let Some((last, others)) = self.told.on_dropped.split_last() else {
-            return;
-        };
-        let shown = catch(|| {
-            for callback in others {
-                callback(event.clone(), reason);
-            }
-            last(event, reason);
-        });
-        if let Err(message) = shown {
-            let signal = core.as_ref().map_or("", |core| &core.name);
-            tracing::error!(signal, %message, "an `on_dropped` callback of a stream panicked");
-        }
+        let signal = core.as_ref().map_or("", |core| &core.name);
+        show_dropped(&self.told.on_dropped, event, reason, signal);
     }
 
     /// Takes nothing more, and drops what is in.
