@@ -154,22 +154,30 @@ impl<E: Send + Sync + 'static> Keyed<E> {
         &self.room[part]
     }
 
-    /// Takes the event if it can without waiting.
+    /// Takes the event if there is room for it.
     pub(crate) fn try_push(self: &Arc<Self>, event: E) -> Result<Pushed<E>, EnqueueError<E>> {
         let key = self.key_of(&event);
         if self.state.lock().closed {
             return Err(EnqueueError::Closed(event));
         }
-        match (
-            Arc::clone(self.part(key)).try_acquire_owned(),
-            self.overflow,
-        ) {
-            (Ok(place), _) => self.push(key, Queued { event, place }),
-            (Err(_), Overflow::DropNewest) => Ok(Pushed {
+        match Arc::clone(self.part(key)).try_acquire_owned() {
+            Ok(place) => self.push(key, Queued { event, place }),
+            Err(_) if self.state.lock().closed => Err(EnqueueError::Closed(event)),
+            Err(_) => Err(EnqueueError::Full(event)),
+        }
+    }
+
+    /// Takes the event if it can without waiting; if it is full, as the policy says.
+    pub(crate) fn try_push_or_drop(
+        self: &Arc<Self>,
+        event: E,
+    ) -> Result<Pushed<E>, EnqueueError<E>> {
+        match self.try_push(event) {
+            Err(EnqueueError::Full(event)) if self.overflow == Overflow::DropNewest => Ok(Pushed {
                 dropped: Some((event, DropReason::Newest)),
                 start_drain: false,
             }),
-            (Err(_), _) => Err(EnqueueError::Full(event)),
+            pushed => pushed,
         }
     }
 

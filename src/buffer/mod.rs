@@ -60,7 +60,7 @@ impl<E: Send + Sync + 'static> Buffer<E> {
     pub(crate) fn try_push(&self, event: E) -> Result<Pushed<E>, EnqueueError<E>> {
         match self {
             Self::Queue(queue) => queue.try_push(event),
-            Self::Keyed(keyed) => keyed.try_push(event),
+            Self::Keyed(keyed) => keyed.try_push_or_drop(event),
         }
     }
 
@@ -88,7 +88,7 @@ impl<E: Send + Sync + 'static> Buffer<E> {
         }
     }
 
-    /// Takes the event into the room that was reserved for it, or else as `try_push` does.
+    /// Takes the event into the room that was reserved for it, or else if there is some: who asked for room has no event dropped.
     pub(crate) fn push_reserved(
         &self,
         event: E,
@@ -96,7 +96,8 @@ impl<E: Send + Sync + 'static> Buffer<E> {
     ) -> Result<Pushed<E>, EnqueueError<E>> {
         match (self, reserved) {
             (Self::Queue(queue), Some(places)) => queue.push_reserved(event, places),
-            (buffer, _) => buffer.try_push(event),
+            (Self::Keyed(keyed), _) => keyed.try_push(event),
+            (Self::Queue(queue), None) => queue.try_push(event),
         }
     }
 

@@ -35,7 +35,7 @@ pub enum DropReason {
     Superseded,
     /// The stream that held it was dropped before the event was read.
     StreamDropped,
-    /// A derived signal was about to emit it when it was released, or its last listener went.
+    /// Its signal was dropped before there was a runtime to deliver it on; or it was held by a derived signal that was released, or whose last listener went.
     Released,
     /// The runtime that delivered the events ended.
     RuntimeEnded,
@@ -80,7 +80,7 @@ impl fmt::Display for DropReason {
             Self::Newest => "the buffer was full",
             Self::Superseded => "a newer one of its key came",
             Self::StreamDropped => "its stream was dropped",
-            Self::Released => "nobody listens to its derived signal",
+            Self::Released => "its signal was released",
             Self::RuntimeEnded => "the runtime ended",
             Self::Shutdown => "shutdown reached its deadline",
         })

@@ -192,7 +192,7 @@ impl Bus {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped before it is ready, the event was not enqueued, and is dropped with it.
+    /// As [`Signal::enqueue`](crate::Signal::enqueue).
     pub async fn enqueue<E: Event>(&self, event: E) -> Result<(), EnqueueError<E>> {
         self.signal().enqueue(event).await
     }

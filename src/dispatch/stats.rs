@@ -54,7 +54,8 @@ impl Stats {
         self.enqueued
     }
 
-    /// Events that the buffer dropped, for whatever reason: by overflow, for a newer event of the key, at the end of a runtime, or at the deadline of a shutdown. See [`Stats`](crate::Stats).
+    /// Events that the buffer dropped, for whatever reason: by overflow, for a newer event of the key, at the end of a runtime, or at the deadline of a shutdown; and those that the signal's streams
+    /// did. See [`Stats`](crate::Stats).
     pub fn dropped(&self) -> u64 {
         self.dropped.iter().sum()
     }

@@ -23,11 +23,12 @@ impl<E: Event> Inner<E> {
         if !newest {
             self.core.counters.enqueued.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some((event, reason)) = pushed.dropped {
-            self.dropped(event, reason);
-        }
+        // First, since it is counted: what is dropped is the user's code.
         if pushed.start_drain {
             self.start_drain();
+        }
+        if let Some((event, reason)) = pushed.dropped {
+            self.dropped(event, reason);
         }
     }
 
@@ -73,11 +74,13 @@ impl<E: Event> Inner<E> {
         home.clone()
     }
 
-    fn forget_home(&self, ended: &Handle) {
+    /// True if there is none now.
+    fn forget_home(&self, ended: &Handle) -> bool {
         let mut home = self.home.lock();
         if home.as_ref().is_some_and(|home| home.id() == ended.id()) {
             *home = None;
         }
+        home.is_none()
     }
 
     /// Takes out what is pending and reports it as dropped.
@@ -218,9 +221,12 @@ impl<E: Event> Drop for Drain<E> {
             }
             State::Unpolled if self.birth.refused() => {}
             State::Running(what) if std::thread::panicking() => {
-                // An event panicked while it was dropped. The rest is not lost with it.
+                // An event panicked while it was dropped, and the rest is not lost with it; or a runtime ends in the middle of a panic.
                 self.inner.buffer.end_drain(what);
-                self.inner.deliver_pending();
+                if !self.inner.deliver_pending() {
+                    self.inner.drop_pending(DropReason::RuntimeEnded);
+                }
+                self.inner.core.home.quiet.notify_waiters();
             }
             State::Unpolled | State::Running(_) => {
                 let what = match self.state {
@@ -228,10 +234,12 @@ impl<E: Event> Drop for Drain<E> {
                     _ => Drains::Looking,
                 };
                 self.inner.buffer.end_drain(what);
-                if let Ok(home) = Handle::try_current() {
-                    self.inner.forget_home(&home);
+                let ended = Handle::try_current();
+                let nobody_delivers = ended.map_or(true, |ended| self.inner.forget_home(&ended));
+                // Another runtime may have taken over: what is pending is its.
+                if nobody_delivers || !self.inner.deliver_pending() {
+                    self.inner.drop_pending(DropReason::RuntimeEnded);
                 }
-                self.inner.drop_pending(DropReason::RuntimeEnded);
                 self.inner.core.home.quiet.notify_waiters();
             }
         }

@@ -153,16 +153,23 @@ pub(super) fn show_dropped<E: Event>(
     reason: DropReason,
     signal: &str,
 ) {
-    let Some((last, others)) = callbacks.split_last() else {
-        return;
-    };
-    let shown = catch(|| {
-        for callback in others {
-            callback(event.clone(), reason);
+    let tell = |shown: Result<(), Arc<str>>| {
+        if let Err(message) = shown {
+            tracing::error!(signal, %message, "an event that was dropped, or its `on_dropped` callback, panicked");
         }
-        last(event, reason);
-    });
-    if let Err(message) = shown {
-        tracing::error!(signal, %message, "an `on_dropped` callback panicked");
+    };
+    let Some((last, others)) = callbacks.split_last() else {
+        return tell(catch(|| drop(event)));
+    };
+    for callback in others {
+        tell(catch(|| callback(event.clone(), reason)));
+    }
+    tell(catch(|| last(event, reason)));
+}
+
+impl<E: Event> Drop for Inner<E> {
+    fn drop(&mut self) {
+        // No drain is left that would deliver it: there was no runtime for one.
+        self.drop_pending(DropReason::Released);
     }
 }

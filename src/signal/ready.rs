@@ -13,10 +13,11 @@ impl<E: Event> Signal<E> {
     ///
     /// Under pressure is the buffer from its high mark on, until it has fallen to the low one: see [`watermarks`](crate::SignalBuilder::watermarks). So a producer that is slowed down comes
     /// back when there is room for many events, not for one. Those who wait are served in the order in which they came. Any number of producers that only send with
-    /// `signal.ready().await?.enqueue(event)` lose nothing, whatever the [`Overflow`](crate::Overflow) policy.
+    /// `signal.ready().await?.enqueue(event)` lose nothing, whatever the [`Overflow`](crate::Overflow) policy, but where events are keyed.
     ///
     /// Where there are [priorities](crate::SignalBuilder::priorities), a place is kept in each lane, since the event's is not known yet, and those not used are free again. Where events are
-    /// [keyed](crate::SignalBuilder::keyed_by), none is kept, since the part of the buffer is not known: it waits for the marks alone.
+    /// [keyed](crate::SignalBuilder::keyed_by), none is kept, since the part of the buffer is not known: it waits for the marks alone, and an event whose part is full is given back by
+    /// [`Ready::enqueue`], never dropped; `enqueue` waits for that part.
     ///
     /// # Performance
     ///
@@ -50,6 +51,8 @@ impl<E: Event> Signal<E> {
         let inner = &self.inner;
         // A listener of this signal cannot wait for those who wait for it to end.
         let own = is_within(|call| call.signal == inner.core.id);
+        // Where no room is kept, a producer may come back at once again and again.
+        tokio::task::coop::consume_budget().await;
         let reserved = match inner.buffer.try_reserve(own)? {
             Some(reserved) => reserved,
             None if own => return Err(ReadyError::WouldDeadlock),
@@ -78,8 +81,8 @@ impl<E: Event> Ready<E> {
     ///
     /// # Errors
     ///
-    /// Gives the event back: [`Closed`](EnqueueError::Closed) after shutdown. Where events are [keyed](crate::SignalBuilder::keyed_by), what
-    /// [`try_enqueue`](Signal::try_enqueue) says.
+    /// Gives the event back: [`Closed`](EnqueueError::Closed) after shutdown. Where events are [keyed](crate::SignalBuilder::keyed_by), [`Full`](EnqueueError::Full) if the part of its key
+    /// is, whatever the policy.
     pub fn enqueue(mut self, event: E) -> Result<(), EnqueueError<E>> {
         let signal = &self.signal;
         let pushed = signal

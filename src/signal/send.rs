@@ -100,7 +100,8 @@ impl<E: Event> Signal<E> {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped before it is ready, the event was not enqueued, and is dropped with it.
+    /// If it is dropped while it waits for room, the event was not enqueued, and is dropped with it. In a listener that holds a permit of a pool, it waits for that permit again once there was
+    /// room: dropped then, the event was enqueued, and is delivered.
     ///
     /// # Examples
     ///
@@ -117,20 +118,24 @@ impl<E: Event> Signal<E> {
     /// ```
     pub async fn enqueue(&self, event: E) -> Result<(), EnqueueError<E>> {
         let inner = &self.inner;
-        let pushed = match inner.buffer.try_push(event) {
+        let accepted = match inner.buffer.try_push(event) {
             Err(EnqueueError::Full(event)) if inner.buffer.overflow().waits() => {
                 if is_within(|call| call.signal == inner.core.id) {
                     Err(EnqueueError::WouldDeadlock(event))
                 } else if !inner.deliver_pending() {
                     Err(EnqueueError::NoRuntime(event))
                 } else {
-                    // Whoever makes room may need the permit of the listener that waits here.
-                    without_permit(inner.buffer.push_when_free(event)).await
+                    // Whoever makes room may need the permit of the listener that waits here. What is taken is accepted before that waits for its permit again, and may be dropped.
+                    without_permit(async {
+                        let pushed = inner.buffer.push_when_free(event).await;
+                        pushed.map(|pushed| inner.accept(pushed))
+                    })
+                    .await
                 }
             }
-            pushed => pushed,
+            pushed => pushed.map(|pushed| inner.accept(pushed)),
         };
-        self.counted(pushed.map(|pushed| inner.accept(pushed)))
+        self.counted(accepted)
     }
 
     /// Puts the event into the bounded buffer without waiting. Works outside a runtime: the event is delivered as soon as a call is made inside one.

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod latest;
+mod lost;
 mod options;
 mod priorities;
 mod ready;
