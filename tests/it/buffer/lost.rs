@@ -60,9 +60,10 @@ fn what_waits_for_a_runtime_is_told_when_its_signal_is_dropped() {
     for keyed in [false, true] {
         let log = dropped.clone();
         let builder = Signal::<u32>::builder().on_dropped(move |n, why| log.push((n, why)));
-        let signal = match keyed {
-            true => builder.keyed_by(|n| n % 2).build(),
-            false => builder.build(),
+        let signal = if keyed {
+            builder.keyed_by(|n| n % 2).build()
+        } else {
+            builder.build()
         };
         for n in [1, 2, 3] {
             signal.try_enqueue(n).unwrap();
@@ -110,9 +111,10 @@ impl Drop for Onward {
 
 #[test]
 fn a_runtime_that_ends_leaves_alone_what_another_delivers() {
+    let builder = Signal::<u32>::builder().enqueue_concurrency(2);
     let [first, second] =
         [0, 1].map(|_| Builder::new_current_thread().enable_all().build().unwrap());
-    let (signal, log) = (Signal::<u32>::new(), Log::default());
+    let (signal, log) = (builder.build(), Log::default());
     let (seen, own, onto) = (log.clone(), signal.downgrade(), second.handle().clone());
     signal.on(async move |n| {
         seen.push(n);
