@@ -81,6 +81,11 @@ impl Pass {
         let open = roots.filter(|root| !root.ended.has_fired());
         open.map(Self::of_begun).collect()
     }
+
+    /// The id of the signal that it is inside.
+    pub(crate) fn signal(&self) -> u64 {
+        self.0.id
+    }
 }
 
 impl Drop for Pass {

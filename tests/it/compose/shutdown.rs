@@ -176,6 +176,40 @@ async fn a_shutdown_does_not_wait_for_a_window_that_the_other_source_begins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_a_window_that_the_other_source_completes() {
+    let (a, b) = (Signal::<u32>::new(), Signal::<u32>::new());
+    let windows = a.merge(&b).window(Window::count(2));
+    windows.on(async |_| tokio::time::sleep(SECOND * 5).await);
+    assert!(b.emit(1).await.is_ok());
+    let completing = tokio::spawn(async move { a.emit(2).await });
+    settle().await;
+    let began = Instant::now();
+    assert!(b.shutdown(SECOND * 10).await.is_clean());
+    assert_eq!(began.elapsed(), SECOND * 5);
+    assert_eq!(windows.stats().count(Outcome::Done), 1);
+    assert!(completing.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_of_a_window_does_not_wait_for_the_emission_that_completes_it() {
+    let source = Signal::<u32>::new();
+    let windows = source.window(Window::count(2));
+    let (weak, clean) = (source.downgrade(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&clean);
+    windows.on(async move |_| {
+        tokio::task::yield_now().await;
+        let left = weak.upgrade().unwrap().shutdown(SECOND).await;
+        count.fetch_add(usize::from(left.is_clean()), Ordering::SeqCst);
+    });
+    let began = Instant::now();
+    assert!(source.emit(1).await.is_ok() && source.emit(2).await.is_ok());
+    assert_eq!(
+        (began.elapsed(), clean.load(Ordering::SeqCst)),
+        (Duration::ZERO, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bus_that_shuts_down_ends_what_is_begun() {
     let bus = Bus::new();
     let windows = bus.signal::<u32>().window(Window::time(HOUR));
