@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use fanfare::layer::{RateLimit, Retry};
-use fanfare::{BoxError, Bus, Delivery, Dispatch, Signal, SignalBuilder, Storage};
+use fanfare::{BoxError, Bus, Delivery, Dispatch, Pause, Signal, SignalBuilder, Storage};
 use futures::executor::block_on;
 use tower::{Layer, service_fn};
 
@@ -281,4 +281,35 @@ fn keys_that_fall_idle_give_their_memory_back() {
         "{}",
         memory.bytes_current
     );
+}
+
+#[test]
+fn a_listener_that_is_paused_and_resumed_leaves_nothing_behind() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let signal = Signal::<u32>::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let subscription = signal.on_sync(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let cycle = || {
+        runtime.block_on(async {
+            let before = calls.load(Ordering::Relaxed);
+            subscription
+                .pause(Pause::until_resumed().buffer(10))
+                .unwrap();
+            signal.emit(1).await;
+            subscription.resume();
+            while calls.load(Ordering::Relaxed) == before {
+                tokio::task::yield_now().await;
+            }
+        });
+    };
+    (0..100).for_each(|_| cycle());
+    let memory = measure(|| (0..1_000).for_each(|_| cycle()));
+    assert_eq!(calls.load(Ordering::Relaxed), 1_100);
+    // A few lists that are gone may wait for the next look at them.
+    assert!(memory.count_current < 10, "{}", memory.count_current);
 }

@@ -74,9 +74,17 @@ impl Pass {
         Self(Arc::clone(core))
     }
 
-    /// For what a derived signal does outside of the emissions of the signals that it was derived from: their shutdown waits for it too.
+    /// For what a derived signal does outside of the emissions of the signals that it was derived from: their shutdown waits for it too. One that has ended waits for nothing,
+    /// whoever asks it again.
     pub(crate) fn of_roots(core: &Core) -> Vec<Self> {
-        core.roots().iter().map(Self::of_begun).collect()
+        let roots = core.roots().iter();
+        let open = roots.filter(|root| !root.ended.has_fired());
+        open.map(Self::of_begun).collect()
+    }
+
+    /// The id of the signal that it is inside.
+    pub(crate) fn signal(&self) -> u64 {
+        self.0.id
     }
 }
 

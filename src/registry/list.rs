@@ -54,6 +54,17 @@ struct Past<E> {
     gone: VecDeque<Gone>,
 }
 
+impl<E> Past<E> {
+    /// Adds a list. Those that are gone are let go of before there is to be more room, for at least as many as are left: O(1), seen over many.
+    fn add(&mut self, list: &Arc<Snapshot<E>>) {
+        if self.lists.len() == self.lists.capacity() {
+            self.lists.retain(|list| list.strong_count() > 0);
+            self.lists.reserve(self.lists.len());
+        }
+        self.lists.push(Arc::downgrade(list));
+    }
+}
+
 impl<E: Event> Registry<E> {
     pub(crate) fn new(name: Arc<str>, order: Order) -> Arc<Self> {
         let home = Arc::new(Home::new(name));
@@ -110,7 +121,7 @@ impl<E: Event> Registry<E> {
         let home = Arc::clone(&self.home);
         let list = Snapshot::new(number, home, entries, Arc::clone(&newest.keys));
         let list = Arc::new(list);
-        past.lists.push(Arc::downgrade(&list));
+        past.add(&list);
         list
     }
 
@@ -118,7 +129,7 @@ impl<E: Event> Registry<E> {
     pub(crate) fn list_of_held(&self, entry: &Arc<dyn Entry<E>>) -> Arc<Snapshot<E>> {
         let home = Arc::clone(&self.home);
         let list = Arc::new(Snapshot::of_held(self.number(), home, Arc::clone(entry)));
-        self.past.lock().lists.push(Arc::downgrade(&list));
+        self.past.lock().add(&list);
         list
     }
 

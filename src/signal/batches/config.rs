@@ -14,6 +14,9 @@ use crate::error::{OptionError, check_count};
 /// in the background as soon as it is in its batch, with the outcome [`Deferred`](crate::Outcome::Deferred), so that the next one can join it; of those there are at most
 /// [`max_background`](crate::SignalBuilder::max_background), and the others wait where they are.
 ///
+/// An event that comes by way of a [derived signal](crate::Derived) is always awaited, by the emission of the source or by the task of a window, whether or not anybody awaits those: it holds up whatever comes after it in the
+/// buffer of the source until its batch is done. With one delivery of the buffer at a time, each waits for [`within`](Self::within), alone.
+///
 /// # Failures
 ///
 /// - **The listener fails as a whole**: each event of the batch has failed with that error.

@@ -42,13 +42,14 @@ impl<M: Machine, T: Event> Drop for Task<M, T> {
 impl<M: Machine, T: Event> Task<M, T> {
     async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let mut open = shared.core.roots().to_vec();
         loop {
             // Made before it looks: whoever changes something after is heard.
             let woken = shared.wake.notified();
+            let mut open = live(&shared.core);
             let before = open.len();
             open.retain(|root| !root.closing.has_fired());
-            let closing = open.len() < before || open.is_empty();
+            // For as long as a shutdown goes on: what it waits for is not to wait for more events.
+            let closing = open.len() < before;
             let Some(look) = shared.look(closing) else {
                 self.ended = true;
                 return;
@@ -62,7 +63,17 @@ impl<M: Machine, T: Event> Task<M, T> {
     }
 }
 
-async fn wait(woken: impl Future<Output = ()>, deadline: Option<Instant>, open: &[Arc<Core>]) {
+/// The sources whose shutdown may be yet to come or goes on. One that has ended is nothing to the events of the others; when all have, they are as they were at their end.
+fn live(core: &Core) -> Vec<&Core> {
+    let roots = || core.roots().iter().map(|root| &**root);
+    let live: Vec<&Core> = roots().filter(|root| !root.ended.has_fired()).collect();
+    if live.is_empty() {
+        return roots().collect();
+    }
+    live
+}
+
+async fn wait(woken: impl Future<Output = ()>, deadline: Option<Instant>, open: &[&Core]) {
     let due = async {
         match deadline {
             Some(at) => sleep_until(at).await,
@@ -85,8 +96,8 @@ async fn deliver<T: Event, M: Machine>(shared: &Shared<M, T>, look: Look<M::Out>
         tracing::error!(signal = %shared.core.name, %message, "the clone of an event panicked");
         Handed::done()
     });
-    let roots = shared.core.roots();
-    let drained = any(roots.iter().map(|root| root.drained.fires()));
+    let live = live(&shared.core);
+    let drained = any(live.iter().map(|root| root.drained.fires()));
     tokio::select! {
         biased;
         // What did not succeed has been told when it happened.

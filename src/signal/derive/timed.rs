@@ -8,6 +8,7 @@ use super::source::{Consumer, Handed, Links, Sink, Source};
 use super::task;
 use crate::buffer::DropReason;
 use crate::clock::{self, Instant};
+use crate::context::is_within;
 use crate::dispatch::{Core, Pass};
 use crate::event::Event;
 use crate::outcome::{Flow, Verdict};
@@ -75,6 +76,20 @@ enum Task {
     Runs,
 }
 
+impl<M: Machine> State<M> {
+    /// What a shutdown waits for until what came out is delivered.
+    fn let_out(&mut self, core: &Core, any: bool) -> Vec<Pass> {
+        if self.machine.pending() == 0 {
+            return std::mem::take(&mut self.passes);
+        }
+        // The events that are left keep theirs.
+        if any && !self.passes.is_empty() {
+            return Pass::of_roots(core);
+        }
+        Vec::new()
+    }
+}
+
 /// What the task has found.
 pub(super) struct Look<O> {
     pub(super) out: Vec<O>,
@@ -97,11 +112,9 @@ impl<T: Event, M: Machine> Shared<M, T> {
             }
             state.machine.push(item, now, &mut moved);
             let (deadline, pending) = (state.machine.deadline(), state.machine.pending() > 0);
-            let mut passes = Vec::new();
+            let passes = state.let_out(&self.core, !moved.out.is_empty());
             if pending && state.passes.is_empty() && !cfg!(fanfare_plant = "window-outside") {
                 state.passes = Pass::of_roots(&self.core);
-            } else if !pending {
-                passes = std::mem::take(&mut state.passes);
             }
             let wanted = pending || deadline.is_some();
             let start = wanted && state.task == Task::None;
@@ -111,12 +124,28 @@ impl<T: Event, M: Machine> Shared<M, T> {
             (passes, start)
         };
         self.let_go(moved.gone, moved.held_back);
-        drop(passes);
         // A task that runs waits for no longer than this one has to: what comes later is due later.
         if start {
             task::start(self);
         }
-        self.hand_on(moved.out)
+        self.hand_on(moved.out).with(self.not_of_caller(passes))
+    }
+
+    /// The passes but for that of the source whose emission this is: it is inside itself, and a listener that shuts its own signal down does not wait for itself.
+    fn not_of_caller(&self, mut passes: Vec<Pass>) -> Vec<Pass> {
+        if passes.is_empty() {
+            return passes;
+        }
+        let mut caller = None;
+        is_within(|seen| {
+            let mut roots = self.core.roots().iter();
+            caller = roots
+                .find(|root| root.id == seen.signal)
+                .map(|root| root.id);
+            caller.is_some()
+        });
+        passes.retain(|pass| Some(pass.signal()) != caller);
+        passes
     }
 
     /// What is due; all there is, if `closing`. `None` if the task is to end.
@@ -130,10 +159,7 @@ impl<T: Event, M: Machine> Shared<M, T> {
             } else {
                 state.machine.tick(now, &mut moved);
             }
-            let passes = match state.machine.pending() {
-                0 => std::mem::take(&mut state.passes),
-                _ => Vec::new(),
-            };
+            let passes = state.let_out(&self.core, !moved.out.is_empty());
             let deadline = state.machine.deadline();
             let idle = deadline.is_none() && state.machine.pending() == 0;
             if state.ended || (idle && moved.out.is_empty()) {
@@ -215,6 +241,18 @@ impl<T: Event, M: Machine> Shared<M, T> {
 }
 
 impl Handed {
+    /// Holds these until it is done.
+    fn with(self, passes: Vec<Pass>) -> Self {
+        match self {
+            Self::Later(future) if !passes.is_empty() => Self::Later(Box::pin(async move {
+                // Dropped after the future, whoever drops it when.
+                let _passes = passes;
+                future.await
+            })),
+            handed => handed,
+        }
+    }
+
     pub(super) async fn wait(self) -> Verdict {
         match self {
             Self::Now(verdict) => verdict,

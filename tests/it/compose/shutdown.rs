@@ -96,12 +96,117 @@ async fn of_merged_sources_each_ends_what_is_begun_when_it_closes() {
     assert!(b.emit(3).await.is_ok());
     advance(SECOND).await;
     settle().await;
-    // The task that began anew has found one of them closed, and gone on with the other.
-    assert_eq!(log.take(), [(vec![3], 0)]);
+    assert!(log.take().is_empty(), "the other has not closed");
     assert!(b.emit(4).await.is_ok());
     settle().await;
     assert!(b.shutdown(SECOND).await.is_clean());
-    assert_eq!(log.take(), [(vec![4], 0)]);
+    assert_eq!(log.take(), [(vec![3, 4], 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_has_shut_down_leaves_those_it_is_merged_with_as_they_are() {
+    let (a, b) = (Signal::<u32>::new(), Signal::<u32>::new());
+    let quiet = a.merge(&b).debounce(SECOND);
+    let windows = a.merge(&b).window(Window::time(HOUR));
+    let (last, log) = (record(&quiet), record_windows(&windows));
+    assert!(a.shutdown(SECOND).await.is_clean());
+    for n in 1..=3 {
+        assert!(b.emit(n).await.is_ok());
+        advance(SECOND / 2).await;
+        settle().await;
+        assert!(last.take().is_empty(), "{n}");
+    }
+    advance(SECOND).await;
+    settle().await;
+    assert_eq!((last.take(), log.take()), (vec![3], vec![]));
+    // Whoever shuts it down again does not wait for the others.
+    let began = Instant::now();
+    assert!(a.shutdown(SECOND).await.is_clean());
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    advance(HOUR).await;
+    settle().await;
+    assert_eq!(log.take(), [(vec![1, 2, 3], 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cancelled_with_one_source_is_not_for_another() {
+    let (a, b) = (Signal::<u32>::new(), Signal::<u32>::new());
+    let windows = a.merge(&b).window(Window::time(SECOND));
+    windows.on(async |_| tokio::time::sleep(SECOND).await);
+    a.on(async |_| std::future::pending::<()>().await);
+    let stuck = tokio::spawn({
+        let a = a.clone();
+        async move { a.emit(0).await }
+    });
+    settle().await;
+    assert!(!a.shutdown(SECOND * 5).await.is_clean());
+    assert_eq!(stuck.await.unwrap().count(Outcome::Cancelled), 1);
+    let done = windows.stats().count(Outcome::Done);
+    for _ in 0..2 {
+        assert!(b.emit(1).await.is_ok());
+        tokio::time::sleep(SECOND * 3).await;
+    }
+    let stats = windows.stats();
+    assert_eq!(stats.count(Outcome::Done), done + 2);
+    assert_eq!(stats.count(Outcome::Cancelled), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_a_window_that_the_other_source_begins() {
+    let (a, b) = (Signal::<u32>::new(), Signal::<u32>::new());
+    let windows = a.merge(&b).window(Window::time(HOUR));
+    let log = record_windows(&windows);
+    windows.on(async |_| tokio::time::sleep(SECOND).await);
+    a.on(async |_| tokio::time::sleep(SECOND * 5).await);
+    let slow = tokio::spawn({
+        let a = a.clone();
+        async move { a.emit(1).await }
+    });
+    settle().await;
+    let began = Instant::now();
+    let closing = tokio::spawn(async move { (a.shutdown(SECOND * 10).await, Instant::now()) });
+    settle().await;
+    assert_eq!(log.take(), [(vec![1], 0)]);
+    // Begun while the task delivers the one before it.
+    assert!(b.emit(2).await.is_ok());
+    let (left, ended) = closing.await.unwrap();
+    assert!(left.is_clean() && slow.await.unwrap().is_ok());
+    assert_eq!(ended - began, SECOND * 5);
+    assert_eq!(log.take(), [(vec![2], 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_a_window_that_the_other_source_completes() {
+    let (a, b) = (Signal::<u32>::new(), Signal::<u32>::new());
+    let windows = a.merge(&b).window(Window::count(2));
+    windows.on(async |_| tokio::time::sleep(SECOND * 5).await);
+    assert!(b.emit(1).await.is_ok());
+    let completing = tokio::spawn(async move { a.emit(2).await });
+    settle().await;
+    let began = Instant::now();
+    assert!(b.shutdown(SECOND * 10).await.is_clean());
+    assert_eq!(began.elapsed(), SECOND * 5);
+    assert_eq!(windows.stats().count(Outcome::Done), 1);
+    assert!(completing.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_of_a_window_does_not_wait_for_the_emission_that_completes_it() {
+    let source = Signal::<u32>::new();
+    let windows = source.window(Window::count(2));
+    let (weak, clean) = (source.downgrade(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&clean);
+    windows.on(async move |_| {
+        tokio::task::yield_now().await;
+        let left = weak.upgrade().unwrap().shutdown(SECOND).await;
+        count.fetch_add(usize::from(left.is_clean()), Ordering::SeqCst);
+    });
+    let began = Instant::now();
+    assert!(source.emit(1).await.is_ok() && source.emit(2).await.is_ok());
+    assert_eq!(
+        (began.elapsed(), clean.load(Ordering::SeqCst)),
+        (Duration::ZERO, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,12 @@
-//! Throttle and debounce.
+//! Throttle and debounce, and how events meet in batches.
 
 use std::time::Duration;
 
-use fanfare::Signal;
+use fanfare::{Batches, Signal};
 use tokio::time::advance;
 
 use super::record;
-use crate::support::settle;
+use crate::support::{Log, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -72,4 +72,25 @@ async fn what_a_debounce_holds_is_dropped_with_its_last_listener() {
     assert_eq!((quiet.stats().dropped(), quiet.stats().emissions()), (1, 0));
     let left = source.shutdown(SECOND).await;
     assert!(left.is_clean(), "{left}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_way_of_a_derived_signal_events_of_the_buffer_come_to_a_batch_one_by_one() {
+    let source = Signal::<u32>::new();
+    let even = source.filter(|n| n % 2 == 0);
+    let batches = Batches::of(10).within(SECOND);
+    let log = [Log::default(), Log::default()];
+    let [by_way, direct] = log.clone();
+    let takes = async move |events: Vec<u32>| by_way.push(events);
+    even.listen().on_batch(batches, takes).unwrap();
+    let listen = source.listen().filter(|n| n % 2 == 0);
+    let takes = async move |events: Vec<u32>| direct.push(events);
+    listen.on_batch(batches, takes).unwrap();
+    for n in 1..=4 {
+        source.try_enqueue(n).unwrap();
+    }
+    tokio::time::sleep(SECOND * 5).await;
+    let [by_way, direct] = log.map(|log| log.take());
+    assert_eq!(by_way, [vec![2], vec![4]]);
+    assert_eq!(direct, [vec![2, 4]]);
 }
