@@ -124,7 +124,9 @@ impl Keeper for Keep {
 
     fn closing(&self) -> Option<Closing> {
         let core = self.core.upgrade()?;
-        Some(Box::pin(async move { core.closing.fires().await }))
+        Some(Box::pin(
+            async move { core.alarmed(|core| &core.closing).await },
+        ))
     }
 
     fn disable(&self) {
@@ -181,7 +183,7 @@ struct Background {
 impl Background {
     async fn run(mut self) {
         let core = Arc::clone(&self.core);
-        let mut drained = std::pin::pin!(core.drained.fires());
+        let mut drained = std::pin::pin!(core.alarmed(|core| &core.drained));
         let verdict = poll_fn(|cx| {
             if let Poll::Ready(verdict) = self.poll(cx) {
                 return Poll::Ready(Some(verdict));

@@ -4,6 +4,8 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::select_all;
+
 use super::gate::Gate;
 use super::options::{DeadEvent, DeadEvents, Dispatch, Options, Timing};
 use super::stats::{Counters, Stats};
@@ -77,6 +79,18 @@ impl Core {
     /// Says which signals this one was derived from, before anybody has it.
     pub(crate) fn set_roots(&self, roots: Vec<Arc<Self>>) {
         let _ = self.roots.set(roots);
+    }
+
+    /// Waits until this alarm of a shutdown fires: its own, or one of those that it is derived from and that have not been shut down.
+    pub(super) async fn alarmed(&self, alarm: fn(&Self) -> &Alarm) {
+        if self.roots().is_empty() {
+            return alarm(self).fires().await;
+        }
+        let live = self.roots().iter().filter(|root| !root.ended.has_fired());
+        let alarms: Vec<_> = live.map(|root| Box::pin(alarm(root).fires())).collect();
+        if !alarms.is_empty() {
+            select_all(alarms).await;
+        }
     }
 
     /// What fires when nothing comes any more: its own shutdown has ended, or those of all that it is derived from.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use fanfare::layer::Retry;
-use fanfare::{Bus, Outcome, Signal, Window};
+use fanfare::{Batches, Bus, Outcome, Signal, Window};
 use tokio::time::{Instant, advance};
 
 use super::{record, record_windows};
-use crate::support::{poll_once, settle};
+use crate::support::{Log, poll_once, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -277,4 +277,47 @@ async fn a_derived_signal_that_is_dropped_ends_its_task() {
     settle().await;
     assert_eq!(Arc::strong_count(&held), 1);
     assert!(source.shutdown(SECOND).await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_of_the_source_ends_the_batches_of_what_is_derived_and_its_retries() {
+    let source = Signal::<u32>::new();
+    let rows = source.map(|n| n + 1);
+    let batches = Log::default();
+    let log = batches.clone();
+    let waits = Batches::of(100).within(HOUR);
+    rows.listen()
+        .on_batch(waits, async move |rows: Vec<u32>| log.push(rows))
+        .unwrap();
+    let emission = {
+        let source = source.clone();
+        tokio::spawn(async move { source.emit(1).await })
+    };
+    settle().await;
+    let began = Instant::now();
+    assert!(source.shutdown(SECOND).await.is_clean());
+    assert_eq!(
+        (began.elapsed(), batches.take()),
+        (Duration::ZERO, vec![vec![2]])
+    );
+    assert!(emission.await.unwrap().is_ok());
+
+    let source = Signal::<u32>::builder().on_failure(|_| {}).build();
+    let failing = source.map(|n| n + 2);
+    let retry = Retry::constant(HOUR).max_attempts(2).in_background();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&attempts);
+    failing
+        .listen()
+        .retry(retry)
+        .try_on(async move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Err("no".into())
+        })
+        .unwrap();
+    assert!(source.emit(1).await.is_ok());
+    assert!(!source.shutdown(SECOND).await.is_clean());
+    settle().await;
+    assert_eq!(failing.stats().count(Outcome::Cancelled), 1);
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
 }
