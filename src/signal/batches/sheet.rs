@@ -14,8 +14,6 @@ pub(super) struct Place<E> {
     event: Option<E>,
     waker: Option<Waker>,
     verdict: Option<Verdict>,
-    /// Its call waits for it.
-    awaited: bool,
 }
 
 enum Stage<Fut> {
@@ -28,8 +26,10 @@ enum Stage<Fut> {
 
 /// One batch.
 struct Sheet<E, Fut> {
-    places: Vec<Place<E>>,
-    awaited: usize,
+    /// Those whose calls wait, in the order in which they came: whoever goes takes its place along.
+    places: BTreeMap<usize, Place<E>>,
+    /// The index of the next place.
+    next: usize,
     /// The call that does what is to be done for all.
     leader: usize,
     due: Instant,
@@ -68,7 +68,7 @@ pub(super) struct Left<E, Fut> {
     pub(super) wakes: Option<Waker>,
     pub(super) cancelled: Cancelled<Fut>,
     /// What is only to be dropped.
-    pub(super) rest: (Vec<Place<E>>, Option<E>, Option<Waker>),
+    pub(super) rest: Option<Place<E>>,
 }
 
 /// Whether a batch that had begun has nobody left: it ends once what the listener returned is dropped.
@@ -111,26 +111,26 @@ impl<E, Fut> Sheets<E, Fut> {
         let number = open.map_or(self.next, |(number, _)| *number);
         self.next = self.next.max(number + 1);
         let sheet = self.going.entry(number).or_insert_with(|| Sheet {
-            places: Vec::new(),
-            awaited: 0,
+            places: BTreeMap::new(),
+            next: 0,
             leader: 0,
             due,
             stage: Stage::Open,
             delivered: Vec::new(),
         });
-        if sheet.awaited == 0 {
+        let index = sheet.next;
+        sheet.next += 1;
+        if sheet.places.is_empty() {
             // All that were in it are gone.
-            (sheet.due, sheet.leader) = (due, sheet.places.len());
+            (sheet.due, sheet.leader) = (due, index);
         }
-        let index = sheet.places.len();
-        sheet.places.push(Place {
+        let place = Place {
             event: Some(event),
             waker: None,
             verdict: None,
-            awaited: true,
-        });
-        sheet.awaited += 1;
-        if sheet.awaited == self.size {
+        };
+        sheet.places.insert(index, place);
+        if sheet.places.len() == self.size {
             sheet.leader = index;
             sheet.stage = Stage::Sealed;
         }
@@ -140,7 +140,7 @@ impl<E, Fut> Sheets<E, Fut> {
     /// What this call is to do. One that is to wait is woken by this waker when that changes; the waker that it had before is given back.
     pub(super) fn look(&mut self, at: At, waker: &mut Option<Waker>) -> Next {
         if let Some(sheet) = self.ended.get_mut(&at.number) {
-            let verdict = sheet.places[at.index].verdict.take();
+            let verdict = sheet.place(at).verdict.take();
             return Next::Over(verdict.expect("it is asked for once"));
         }
         let is_its_turn = self.running < self.at_once && self.is_first(at.number);
@@ -156,7 +156,7 @@ impl<E, Fut> Sheets<E, Fut> {
             Stage::Open if leads => Next::Seal(sheet.due),
             _ => Next::Wait,
         };
-        mem::swap(&mut sheet.places[at.index].waker, waker);
+        mem::swap(&mut sheet.place(at).waker, waker);
         next
     }
 
@@ -176,11 +176,11 @@ impl<E, Fut> Sheets<E, Fut> {
                 return Lead::Future(future, sheet.delivered.len());
             }
         }
-        let mut events = Vec::with_capacity(sheet.awaited);
-        for (index, place) in sheet.places.iter_mut().enumerate() {
+        let mut events = Vec::with_capacity(sheet.places.len());
+        for (index, place) in &mut sheet.places {
             if let Some(event) = place.event.take() {
                 events.push(event);
-                sheet.delivered.push(index);
+                sheet.delivered.push(*index);
             }
         }
         Lead::Events(events)
@@ -191,14 +191,12 @@ impl<E, Fut> Sheets<E, Fut> {
         let mut sheet = self.take(at.number);
         let mut nobodys = Vec::new();
         for (index, verdict) in sheet.delivered.iter().zip(verdicts) {
-            let place = &mut sheet.places[*index];
-            if place.awaited {
-                place.verdict = Some(verdict);
-            } else {
-                nobodys.push(verdict);
+            match sheet.places.get_mut(index) {
+                Some(place) => place.verdict = Some(verdict),
+                None => nobodys.push(verdict),
             }
         }
-        let waiting = sheet.places.iter_mut();
+        let waiting = sheet.places.values_mut();
         let mut wakes: Vec<_> = waiting.filter_map(|place| place.waker.take()).collect();
         self.ended.insert(at.number, sheet);
         wakes.extend(self.ends());
@@ -216,29 +214,24 @@ impl<E, Fut> Sheets<E, Fut> {
         let mut left = Left {
             wakes: None,
             cancelled: Cancelled::No,
-            rest: (Vec::new(), None, None),
+            rest: None,
         };
         if let Some(sheet) = self.ended.get_mut(&at.number) {
-            sheet.awaited -= 1;
-            if sheet.awaited == 0 {
-                let seen = self.ended.remove(&at.number);
-                left.rest.0 = seen.map_or(Vec::new(), |sheet| sheet.places);
+            left.rest = sheet.places.remove(&at.index);
+            if sheet.places.is_empty() {
+                self.ended.remove(&at.number);
             }
             return left;
         }
         let sheet = self.sheet(at);
-        let place = &mut sheet.places[at.index];
-        place.awaited = false;
-        (left.rest.1, left.rest.2) = (place.event.take(), place.waker.take());
-        sheet.awaited -= 1;
+        left.rest = sheet.places.remove(&at.index);
         if let (Stage::Begun(left), Some(polled)) = (&mut sheet.stage, polled) {
             *left = Some(polled);
         }
-        if sheet.awaited > 0 {
+        if let Some(mut next) = sheet.places.first_entry() {
             if sheet.leader == at.index {
-                let next = sheet.places.iter().position(|place| place.awaited);
-                sheet.leader = next.expect("somebody waits");
-                let next = &mut sheet.places[sheet.leader].waker;
+                sheet.leader = *next.key();
+                let next = &mut next.get_mut().waker;
                 left.wakes = next.take_if(|_| !cfg!(fanfare_plant = "leader-goes-quietly"));
             }
             return left;
@@ -247,9 +240,10 @@ impl<E, Fut> Sheets<E, Fut> {
             Stage::Begun(future) => {
                 left.cancelled = future.take().map_or(Cancelled::Early, Cancelled::Late);
             }
-            Stage::Open => left.rest.0 = mem::take(&mut sheet.places),
+            // The next event begins it anew.
+            Stage::Open => {}
             Stage::Sealed => {
-                left.rest.0 = self.take(at.number).places;
+                drop(self.take(at.number));
                 left.wakes = self.next_leader();
             }
         }
@@ -291,8 +285,44 @@ impl<E, Fut> Sheets<E, Fut> {
             return None;
         }
         let (_, sheet) = self.first()?;
-        let sealed = matches!(sheet.stage, Stage::Sealed);
-        let leader = sheet.places.get_mut(sheet.leader)?;
-        leader.waker.take_if(|_| sealed)
+        let waits = matches!(sheet.stage, Stage::Sealed);
+        let leader = sheet.places.get_mut(&sheet.leader)?;
+        leader.waker.take_if(|_| waits)
+    }
+}
+
+impl<E, Fut> Sheet<E, Fut> {
+    fn place(&mut self, at: At) -> &mut Place<E> {
+        let place = self.places.get_mut(&at.index);
+        place.expect("a place is there while its call waits")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    type Few = Sheets<u32, ()>;
+
+    fn look(sheets: &mut Few, at: At) -> Next {
+        sheets.look(at, &mut Some(Waker::noop().clone()))
+    }
+
+    #[test]
+    fn calls_that_have_gone_leave_nothing() {
+        let now = clock::now();
+        let mut sheets = Few::new(100, 1);
+        let stays = sheets.add(0, now);
+        for n in 1..1_000 {
+            let goes = sheets.add(n, now);
+            assert!(sheets.leave(goes, None).rest.is_some());
+        }
+        let last = sheets.add(1_000, now);
+        assert_eq!(sheets.sheet(stays).places.len(), 2);
+        assert!(sheets.leave(stays, None).rest.is_some());
+        assert!(matches!(look(&mut sheets, last), Next::Seal(_)), "leads");
+        assert!(sheets.leave(last, None).rest.is_some());
+        assert_eq!(sheets.sheet(last).places.len(), 0);
     }
 }
