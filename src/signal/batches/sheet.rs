@@ -160,11 +160,12 @@ impl<E, Fut> Sheets<E, Fut> {
         next
     }
 
-    /// The time of the open batch is up.
+    /// The time of the open batch is up. It may be full by now, or have ended even.
     pub(super) fn seal(&mut self, at: At) {
-        let sheet = self.sheet(at);
-        if matches!(sheet.stage, Stage::Open) {
-            sheet.stage = Stage::Sealed;
+        if let Some(sheet) = self.going.get_mut(&at.number) {
+            if matches!(sheet.stage, Stage::Open) {
+                sheet.stage = Stage::Sealed;
+            }
         }
     }
 
