@@ -6,8 +6,8 @@ use crate::error::{OptionError, check_count};
 
 /// How many events a listener is called with at once, and how long they may wait for each other: [`ListenBuilder::on_batch`](crate::ListenBuilder::on_batch).
 ///
-/// A batch is delivered when it is full, when its first event has waited for [`within`](Self::within), or when a shutdown begins. Batches are delivered one after another, in the order of
-/// their events, unless [`at_once`](Self::at_once) says otherwise.
+/// A batch is due when it is full, when its first event has waited for [`within`](Self::within), or when a shutdown begins. Batches are delivered one after another, in the order of
+/// their events, unless [`at_once`](Self::at_once) says otherwise. One that is due and not full takes events until it is its turn: the longer a delivery takes, the larger the next batch.
 ///
 /// Each event waits for its batch, and has an outcome of its own: an emission that is awaited reports what became of its event. While an event waits, its call holds no permit of a pool. Layers are around the single event: a
 /// retry puts it into a later batch, a timeout or deadline that ends its wait takes it out of the batch that it waits in. An event that nobody awaits (from the buffer, detached, or held for the listener) goes on

@@ -91,11 +91,11 @@ impl<E, F, Fut> Seat<E, F, Fut> {
                     self.patience = None;
                     return Poll::Pending;
                 }
-                Next::Seal(due) => {
+                Next::Gather(due) => {
                     let keeper = &self.gather.keeper;
                     let made = || Box::pin(patience(due, Arc::clone(keeper))) as Patience;
                     ready!(self.patience.get_or_insert_with(made).as_mut().poll(cx));
-                    self.gather.sheets.lock().seal(self.at);
+                    self.gather.sheets.lock().due(self.at);
                 }
             }
         }

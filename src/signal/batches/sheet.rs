@@ -18,7 +18,9 @@ pub(super) struct Place<E> {
 
 enum Stage<Fut> {
     Open,
-    /// It waits for its turn.
+    /// Its time is up. It waits for its turn, and takes events until then.
+    Due,
+    /// It is full, and waits for its turn.
     Sealed,
     /// It is its turn. What the listener returned is here while no call polls it.
     Begun(Option<Pin<Box<Fut>>>),
@@ -47,8 +49,8 @@ pub(super) struct At {
 
 /// What a call is to do now.
 pub(super) enum Next {
-    /// Wait for others, up to then, and seal the batch.
-    Seal(Instant),
+    /// Wait for others, up to then: the batch is due.
+    Gather(Instant),
     /// Call the listener, or go on with its call; and wake whoever leads the batch that may begin beside this one.
     Lead(Option<Waker>),
     Wait,
@@ -107,7 +109,7 @@ impl<E, Fut> Sheets<E, Fut> {
     /// Puts an event into the open batch.
     pub(super) fn add(&mut self, event: E, due: Instant) -> At {
         let open = self.going.last_key_value();
-        let open = open.filter(|(_, sheet)| matches!(sheet.stage, Stage::Open));
+        let open = open.filter(|(_, sheet)| matches!(sheet.stage, Stage::Open | Stage::Due));
         let number = open.map_or(self.next, |(number, _)| *number);
         self.next = self.next.max(number + 1);
         let sheet = self.going.entry(number).or_insert_with(|| Sheet {
@@ -122,7 +124,7 @@ impl<E, Fut> Sheets<E, Fut> {
         sheet.next += 1;
         if sheet.places.is_empty() {
             // All that were in it are gone.
-            (sheet.due, sheet.leader) = (due, index);
+            (sheet.due, sheet.leader, sheet.stage) = (due, index, Stage::Open);
         }
         let place = Place {
             event: Some(event),
@@ -148,12 +150,12 @@ impl<E, Fut> Sheets<E, Fut> {
         let leads = sheet.leader == at.index;
         let next = match sheet.stage {
             Stage::Begun(_) if leads => return Next::Lead(None),
-            Stage::Sealed if leads && is_its_turn => {
+            Stage::Due | Stage::Sealed if leads && is_its_turn => {
                 sheet.stage = Stage::Begun(None);
                 self.running += 1;
                 return Next::Lead(self.next_leader());
             }
-            Stage::Open if leads => Next::Seal(sheet.due),
+            Stage::Open if leads => Next::Gather(sheet.due),
             _ => Next::Wait,
         };
         mem::swap(&mut sheet.place(at).waker, waker);
@@ -161,10 +163,10 @@ impl<E, Fut> Sheets<E, Fut> {
     }
 
     /// The time of the open batch is up. It may be full by now, or have ended even.
-    pub(super) fn seal(&mut self, at: At) {
+    pub(super) fn due(&mut self, at: At) {
         if let Some(sheet) = self.going.get_mut(&at.number) {
             if matches!(sheet.stage, Stage::Open) {
-                sheet.stage = Stage::Sealed;
+                sheet.stage = Stage::Due;
             }
         }
     }
@@ -242,7 +244,7 @@ impl<E, Fut> Sheets<E, Fut> {
                 left.cancelled = future.take().map_or(Cancelled::Early, Cancelled::Late);
             }
             // The next event begins it anew.
-            Stage::Open => {}
+            Stage::Open | Stage::Due => sheet.stage = Stage::Open,
             Stage::Sealed => {
                 drop(self.take(at.number));
                 left.wakes = self.next_leader();
@@ -286,7 +288,7 @@ impl<E, Fut> Sheets<E, Fut> {
             return None;
         }
         let (_, sheet) = self.first()?;
-        let waits = matches!(sheet.stage, Stage::Sealed);
+        let waits = matches!(sheet.stage, Stage::Due | Stage::Sealed);
         let leader = sheet.places.get_mut(&sheet.leader)?;
         leader.waker.take_if(|_| waits)
     }
@@ -322,7 +324,7 @@ mod tests {
         let last = sheets.add(1_000, now);
         assert_eq!(sheets.sheet(stays).places.len(), 2);
         assert!(sheets.leave(stays, None).rest.is_some());
-        assert!(matches!(look(&mut sheets, last), Next::Seal(_)), "leads");
+        assert!(matches!(look(&mut sheets, last), Next::Gather(_)), "leads");
         assert!(sheets.leave(last, None).rest.is_some());
         assert_eq!(sheets.sheet(last).places.len(), 0);
     }
