@@ -59,7 +59,7 @@ impl Batches {
         self
     }
 
-    /// How many batches may be delivered at once; they begin in order. Default: 1; from 1 to 65,536. See [`Batches`](crate::Batches).
+    /// How many batches may be delivered at once; they begin in order, each once the listener was called with the one before. Default: 1; from 1 to 65,536. See [`Batches`](crate::Batches).
     pub fn at_once(mut self, batches: usize) -> Self {
         self.at_once = batches;
         self

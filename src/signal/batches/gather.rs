@@ -1,5 +1,6 @@
 //! What the calls of one listener share.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -42,6 +43,7 @@ impl<E, F, Fut> Gather<E, F, Fut> {
             patience: None,
             polled: None,
             events: 0,
+            told: false,
         }
     }
 }
@@ -68,6 +70,8 @@ pub(super) struct Seat<E, F, Fut> {
     polled: Option<Pin<Box<Fut>>>,
     /// For how many events.
     events: usize,
+    /// The next batch may begin beside this one, and its leader knows.
+    told: bool,
 }
 
 impl<E, F, Fut> Seat<E, F, Fut> {
@@ -80,11 +84,8 @@ impl<E, F, Fut> Seat<E, F, Fut> {
             drop(waker);
             match next {
                 Next::Over(verdict) => return Poll::Ready(Some(verdict)),
-                Next::Lead(other) => {
+                Next::Lead => {
                     self.patience = None;
-                    if let Some(other) = other {
-                        other.wake();
-                    }
                     return Poll::Ready(None);
                 }
                 Next::Wait => {
@@ -119,7 +120,11 @@ where
                         .map(Fut::Output::into_batch_outcome)
                 });
                 let outcome = match polled {
-                    Ok(polled) => Ok(ready!(polled)),
+                    Ok(Poll::Ready(outcome)) => Ok(outcome),
+                    Ok(Poll::Pending) => {
+                        self.let_next_begin();
+                        return Poll::Pending;
+                    }
                     Err(message) => Err(message),
                 };
                 let dropped = catch(|| self.polled = None);
@@ -137,6 +142,14 @@ where
         Poll::Ready(())
     }
 
+    /// Once this batch has begun: its listener was called, and what that returned was polled.
+    fn let_next_begin(&mut self) {
+        if !mem::replace(&mut self.told, true) {
+            let next = self.gather.sheets.lock().called(self.at);
+            next.into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Calls the listener, if no call has. The message, if that panics.
     fn begin(&mut self) -> Result<(), Arc<str>> {
         if self.polled.is_some() {
@@ -144,7 +157,10 @@ where
         }
         let lead = self.gather.sheets.lock().lead(self.at);
         match lead {
-            Lead::Future(future, events) => (self.polled, self.events) = (Some(future), events),
+            Lead::Future(future, events) => {
+                (self.polled, self.events) = (Some(future), events);
+                self.told = true;
+            }
             Lead::Events(events) => {
                 self.events = events.len();
                 let listener = &self.gather.listener;

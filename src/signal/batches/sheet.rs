@@ -22,8 +22,10 @@ enum Stage<Fut> {
     Due,
     /// It is full, and waits for its turn.
     Sealed,
-    /// It is its turn. What the listener returned is here while no call polls it.
-    Begun(Option<Pin<Box<Fut>>>),
+    /// It is its turn: the call that leads is about to call the listener.
+    Begun,
+    /// What the listener returned is here while no call polls it.
+    Called(Option<Pin<Box<Fut>>>),
 }
 
 /// One batch.
@@ -51,8 +53,8 @@ pub(super) struct At {
 pub(super) enum Next {
     /// Wait for others, up to then: the batch is due.
     Gather(Instant),
-    /// Call the listener, or go on with its call; and wake whoever leads the batch that may begin beside this one.
-    Lead(Option<Waker>),
+    /// Call the listener, or go on with its call.
+    Lead,
     Wait,
     Over(Verdict),
 }
@@ -149,11 +151,11 @@ impl<E, Fut> Sheets<E, Fut> {
         let sheet = self.sheet(at);
         let leads = sheet.leader == at.index;
         let next = match sheet.stage {
-            Stage::Begun(_) if leads => return Next::Lead(None),
+            Stage::Begun | Stage::Called(_) if leads => return Next::Lead,
             Stage::Due | Stage::Sealed if leads && is_its_turn => {
-                sheet.stage = Stage::Begun(None);
+                sheet.stage = Stage::Begun;
                 self.running += 1;
-                return Next::Lead(self.next_leader());
+                return Next::Lead;
             }
             Stage::Open if leads => Next::Gather(sheet.due),
             _ => Next::Wait,
@@ -174,7 +176,7 @@ impl<E, Fut> Sheets<E, Fut> {
     /// What the call that leads goes on with, now that it can.
     pub(super) fn lead(&mut self, at: At) -> Lead<E, Fut> {
         let sheet = self.sheet(at);
-        if let Stage::Begun(left) = &mut sheet.stage {
+        if let Stage::Called(left) = &mut sheet.stage {
             if let Some(future) = left.take() {
                 return Lead::Future(future, sheet.delivered.len());
             }
@@ -187,6 +189,12 @@ impl<E, Fut> Sheets<E, Fut> {
             }
         }
         Lead::Events(events)
+    }
+
+    /// The listener was called, and what it returned was polled: the next batch may begin beside this one. Whom to wake.
+    pub(super) fn called(&mut self, at: At) -> Option<Waker> {
+        self.sheet(at).stage = Stage::Called(None);
+        self.next_leader()
     }
 
     /// The batch has ended with these outcomes. Whom to wake, and the outcomes that nobody waits for.
@@ -228,7 +236,7 @@ impl<E, Fut> Sheets<E, Fut> {
         }
         let sheet = self.sheet(at);
         left.rest = sheet.places.remove(&at.index);
-        if let (Stage::Begun(left), Some(polled)) = (&mut sheet.stage, polled) {
+        if let (Stage::Called(left), Some(polled)) = (&mut sheet.stage, polled) {
             *left = Some(polled);
         }
         if let Some(mut next) = sheet.places.first_entry() {
@@ -240,7 +248,8 @@ impl<E, Fut> Sheets<E, Fut> {
             return left;
         }
         match &mut sheet.stage {
-            Stage::Begun(future) => {
+            Stage::Begun => left.cancelled = Cancelled::Early,
+            Stage::Called(future) => {
                 left.cancelled = future.take().map_or(Cancelled::Early, Cancelled::Late);
             }
             // The next event begins it anew.
@@ -271,10 +280,10 @@ impl<E, Fut> Sheets<E, Fut> {
         self.next_leader()
     }
 
-    /// The first batch that has not begun.
+    /// The first batch whose listener has not been called.
     fn first(&mut self) -> Option<(u64, &mut Sheet<E, Fut>)> {
         let mut going = self.going.iter_mut();
-        let first = going.find(|(_, sheet)| !matches!(sheet.stage, Stage::Begun(_)));
+        let first = going.find(|(_, sheet)| !matches!(sheet.stage, Stage::Called(_)));
         first.map(|(number, sheet)| (*number, sheet))
     }
 
@@ -327,5 +336,18 @@ mod tests {
         assert!(matches!(look(&mut sheets, last), Next::Gather(_)), "leads");
         assert!(sheets.leave(last, None).rest.is_some());
         assert_eq!(sheets.sheet(last).places.len(), 0);
+    }
+
+    #[test]
+    fn a_batch_begins_beside_another_once_the_listener_was_called_with_that() {
+        let now = clock::now();
+        let mut sheets = Few::new(1, 2);
+        let (first, second) = (sheets.add(0, now), sheets.add(1, now));
+        assert!(matches!(look(&mut sheets, first), Next::Lead));
+        assert!(matches!(look(&mut sheets, second), Next::Wait));
+        assert!(matches!(sheets.lead(first), Lead::Events(events) if events == [0]));
+        assert!(matches!(look(&mut sheets, second), Next::Wait));
+        assert!(sheets.called(first).is_some(), "wakes the second");
+        assert!(matches!(look(&mut sheets, second), Next::Lead));
     }
 }
