@@ -83,3 +83,23 @@ fn batches_hand_their_turn_on() {
 fn a_batch_may_have_ended_as_its_time_is_up() {
     check(|| model(2, 2, u32::MAX, 0));
 }
+
+/// One has ended, and whoever leads the next has not come to it yet.
+#[test]
+fn batches_begin_one_after_another_in_their_order() {
+    check(|| async {
+        let signal = Signal::<u32>::new();
+        let seen = Seen::default();
+        let log = Arc::clone(&seen);
+        signal.on_batch(Batches::of(1), async move |events| {
+            log.lock().unwrap().push(events);
+            yield_now().await;
+        });
+        for n in 0..3 {
+            signal.try_enqueue(n).unwrap();
+        }
+        let left = signal.shutdown(NEVER).await;
+        assert!(left.is_clean(), "{left}");
+        assert_eq!(*seen.lock().unwrap(), [[0], [1], [2]]);
+    });
+}
