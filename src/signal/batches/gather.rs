@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::outcome::all;
+use super::outcome::{all, let_go};
 use super::sheet::{At, Cancelled, Lead, Next, Sheets};
 use super::{Batches, IntoBatchOutcome};
 use crate::clock::{self, Instant};
@@ -132,13 +132,13 @@ where
             }
             Err(message) => Err(message),
         };
-        let verdicts = match ended {
-            Ok(outcome) => outcome.verdicts(self.events),
-            Err(message) => all(&Cause::Panicked(message), self.events),
-        };
+        // The errors are the listener's: their code may panic.
+        let verdicts = ended.and_then(|outcome| catch(|| outcome.verdicts(self.events)));
+        let verdicts =
+            verdicts.unwrap_or_else(|message| all(&Cause::Panicked(message), self.events));
         let (wakes, nobodys) = self.gather.sheets.lock().end(self.at, verdicts);
-        drop(nobodys);
         wakes.into_iter().for_each(Waker::wake);
+        nobodys.into_iter().for_each(let_go);
         Poll::Ready(())
     }
 
