@@ -22,7 +22,8 @@ use crate::error::{OptionError, check_count};
 /// - **A call is dropped before its batch is delivered**: its event is taken out. Later, the batch goes on with it; one of which all calls are dropped is cancelled.
 /// - **The listener awaits an emission that its own batches are to have**: the event would wait for the batch that waits for it, and is rejected,
 ///   [`Rejection::WouldDeadlock`](crate::Rejection::WouldDeadlock).
-/// - **Fewer events than a batch takes can come together** (a [`Concurrency`](crate::layer::Concurrency) of fewer around the listener, `Sequential` emissions that are each awaited): each batch waits until its time is up.
+/// - **Fewer events than a batch takes can come together** (a [`Concurrency`](crate::layer::Concurrency) of fewer around the listener, `Sequential` emissions that are each awaited, a signal with
+///   [keys](crate::SignalBuilder::keyed_by)): each batch waits until its time is up. An event that waits for its batch has the turn of its key for so long, in the background too, so no batch has two events of one key.
 ///
 /// # Examples
 ///

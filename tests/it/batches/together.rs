@@ -161,3 +161,14 @@ async fn a_batch_whose_time_is_up_takes_events_until_its_turn() {
     let expected = [(1, vec![0]), (11, vec![1, 2, 3]), (21, vec![4, 9])];
     assert_eq!(log.take(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_batch_has_two_events_of_one_key() {
+    let signal = Signal::<u32>::builder().keyed_by(|n| n % 2).build();
+    let (log, _) = listen(&signal, of(4));
+    for n in 0..6 {
+        signal.try_enqueue(n).unwrap();
+    }
+    sleep(4 * SECOND).await;
+    assert_eq!(log.take(), [[0, 1], [2, 3], [4, 5]]);
+}
