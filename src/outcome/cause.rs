@@ -223,7 +223,7 @@ pub enum Rejection {
     },
     /// A layer sheds load: tower's `LoadShed`.
     Overloaded,
-    /// It would wait for the turn of a key that the listener has which emits it: for itself. `enqueue` does not wait for the turn.
+    /// It would wait for the listener that emits it: for the turn of a key that this has, or for a batch behind the one that this is called with. `enqueue` does not wait.
     WouldDeadlock,
 }
 
@@ -262,7 +262,7 @@ impl fmt::Display for Rejection {
                 write!(f, "{capacity} events wait to be read, which is all that the stream holds")
             }
             Self::Overloaded => f.write_str("a layer sheds load"),
-            Self::WouldDeadlock => f.write_str("a listener waits for an event of its own key, which waits for its turn: `enqueue` it instead"),
+            Self::WouldDeadlock => f.write_str("a listener waits for an event of its own key, or of its own batches, which waits for the listener: `enqueue` it instead"),
             Self::NoRuntime => f.write_str("no tokio runtime here: emit inside one, or give the builder a handle with `runtime`"),
         }
     }

@@ -6,8 +6,8 @@ use crate::error::{OptionError, check_count};
 
 /// How many events a listener is called with at once, and how long they may wait for each other: [`ListenBuilder::on_batch`](crate::ListenBuilder::on_batch).
 ///
-/// A batch is delivered when it is full, when its first event has waited for [`within`](Self::within), or when a shutdown begins. Batches are delivered one after another, in the order of
-/// their events, unless [`at_once`](Self::at_once) says otherwise.
+/// A batch is due when it is full, when its first event has waited for [`within`](Self::within), or when a shutdown begins. Batches are delivered one after another, in the order of
+/// their events, unless [`at_once`](Self::at_once) says otherwise. One that is due and not full takes events until it is its turn: the longer a delivery takes, the larger the next batch.
 ///
 /// Each event waits for its batch, and has an outcome of its own: an emission that is awaited reports what became of its event. While an event waits, its call holds no permit of a pool. Layers are around the single event: a
 /// retry puts it into a later batch, a timeout or deadline that ends its wait takes it out of the batch that it waits in. An event that nobody awaits (from the buffer, detached, or held for the listener) goes on
@@ -25,7 +25,8 @@ use crate::error::{OptionError, check_count};
 /// - **A call is dropped before its batch is delivered**: its event is taken out. Later, the batch goes on with it; one of which all calls are dropped is cancelled.
 /// - **The listener awaits an emission that its own batches are to have**: the event would wait for the batch that waits for it, and is rejected,
 ///   [`Rejection::WouldDeadlock`](crate::Rejection::WouldDeadlock).
-/// - **Fewer events than a batch takes can come together** (a [`Concurrency`](crate::layer::Concurrency) of fewer around the listener, `Sequential` emissions that are each awaited): each batch waits until its time is up.
+/// - **Fewer events than a batch takes can come together** (a [`Concurrency`](crate::layer::Concurrency) of fewer around the listener, `Sequential` emissions that are each awaited, a signal with
+///   [keys](crate::SignalBuilder::keyed_by)): each batch waits until its time is up. An event that waits for its batch has the turn of its key for so long, in the background too, so no batch has two events of one key.
 ///
 /// # Examples
 ///
@@ -62,7 +63,7 @@ impl Batches {
         self
     }
 
-    /// How many batches may be delivered at once; they begin in order. Default: 1; from 1 to 65,536. See [`Batches`](crate::Batches).
+    /// How many batches may be delivered at once; they begin in order, each once the listener was called with the one before. Default: 1; from 1 to 65,536. See [`Batches`](crate::Batches).
     pub fn at_once(mut self, batches: usize) -> Self {
         self.at_once = batches;
         self

@@ -1,10 +1,11 @@
 //! What the calls of one listener share.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::outcome::all;
+use super::outcome::{all, let_go};
 use super::sheet::{At, Cancelled, Lead, Next, Sheets};
 use super::{Batches, IntoBatchOutcome};
 use crate::clock::{self, Instant};
@@ -42,6 +43,7 @@ impl<E, F, Fut> Gather<E, F, Fut> {
             patience: None,
             polled: None,
             events: 0,
+            told: false,
         }
     }
 }
@@ -68,6 +70,8 @@ pub(super) struct Seat<E, F, Fut> {
     polled: Option<Pin<Box<Fut>>>,
     /// For how many events.
     events: usize,
+    /// The next batch may begin beside this one, and its leader knows.
+    told: bool,
 }
 
 impl<E, F, Fut> Seat<E, F, Fut> {
@@ -80,22 +84,19 @@ impl<E, F, Fut> Seat<E, F, Fut> {
             drop(waker);
             match next {
                 Next::Over(verdict) => return Poll::Ready(Some(verdict)),
-                Next::Lead(other) => {
+                Next::Lead => {
                     self.patience = None;
-                    if let Some(other) = other {
-                        other.wake();
-                    }
                     return Poll::Ready(None);
                 }
                 Next::Wait => {
                     self.patience = None;
                     return Poll::Pending;
                 }
-                Next::Seal(due) => {
+                Next::Gather(due) => {
                     let keeper = &self.gather.keeper;
                     let made = || Box::pin(patience(due, Arc::clone(keeper))) as Patience;
                     ready!(self.patience.get_or_insert_with(made).as_mut().poll(cx));
-                    self.gather.sheets.lock().seal(self.at);
+                    self.gather.sheets.lock().due(self.at);
                 }
             }
         }
@@ -119,7 +120,11 @@ where
                         .map(Fut::Output::into_batch_outcome)
                 });
                 let outcome = match polled {
-                    Ok(polled) => Ok(ready!(polled)),
+                    Ok(Poll::Ready(outcome)) => Ok(outcome),
+                    Ok(Poll::Pending) => {
+                        self.let_next_begin();
+                        return Poll::Pending;
+                    }
                     Err(message) => Err(message),
                 };
                 let dropped = catch(|| self.polled = None);
@@ -127,14 +132,22 @@ where
             }
             Err(message) => Err(message),
         };
-        let verdicts = match ended {
-            Ok(outcome) => outcome.verdicts(self.events),
-            Err(message) => all(&Cause::Panicked(message), self.events),
-        };
+        // The errors are the listener's: their code may panic.
+        let verdicts = ended.and_then(|outcome| catch(|| outcome.verdicts(self.events)));
+        let verdicts =
+            verdicts.unwrap_or_else(|message| all(&Cause::Panicked(message), self.events));
         let (wakes, nobodys) = self.gather.sheets.lock().end(self.at, verdicts);
-        drop(nobodys);
         wakes.into_iter().for_each(Waker::wake);
+        nobodys.into_iter().for_each(let_go);
         Poll::Ready(())
+    }
+
+    /// Once this batch has begun: its listener was called, and what that returned was polled.
+    fn let_next_begin(&mut self) {
+        if !mem::replace(&mut self.told, true) {
+            let next = self.gather.sheets.lock().called(self.at);
+            next.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Calls the listener, if no call has. The message, if that panics.
@@ -144,7 +157,10 @@ where
         }
         let lead = self.gather.sheets.lock().lead(self.at);
         match lead {
-            Lead::Future(future, events) => (self.polled, self.events) = (Some(future), events),
+            Lead::Future(future, events) => {
+                (self.polled, self.events) = (Some(future), events);
+                self.told = true;
+            }
             Lead::Events(events) => {
                 self.events = events.len();
                 let listener = &self.gather.listener;

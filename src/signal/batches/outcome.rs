@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::BoxError;
-use crate::outcome::{Cause, Verdict};
+use crate::outcome::{Cause, Verdict, catch};
 
 /// What became of the events of a batch. A listener may return it directly; [`IntoBatchOutcome`] has the shorter forms.
 ///
@@ -67,6 +67,7 @@ impl BatchOutcome {
                     events,
                     outcomes: each.len(),
                 };
+                each.into_iter().for_each(let_go);
                 all(&Cause::Failed(Arc::new(error)), events)
             }
         }
@@ -76,6 +77,13 @@ impl BatchOutcome {
 /// The same for all of them.
 pub(super) fn all(cause: &Cause, events: usize) -> Vec<Verdict> {
     (0..events).map(|_| Verdict::not(cause.clone())).collect()
+}
+
+/// Drops what a listener said of an event, when nobody is to have it.
+pub(super) fn let_go(outcome: impl Sized) {
+    if let Err(message) = catch(|| drop(outcome)) {
+        tracing::error!(%message, "an error of a listener of batches panicked while it was dropped");
+    }
 }
 
 /// A listener returned fewer outcomes than there were events, or more: nobody knows which is whose.

@@ -14,22 +14,26 @@ pub(super) struct Place<E> {
     event: Option<E>,
     waker: Option<Waker>,
     verdict: Option<Verdict>,
-    /// Its call waits for it.
-    awaited: bool,
 }
 
 enum Stage<Fut> {
     Open,
-    /// It waits for its turn.
+    /// Its time is up. It waits for its turn, and takes events until then.
+    Due,
+    /// It is full, and waits for its turn.
     Sealed,
-    /// It is its turn. What the listener returned is here while no call polls it.
-    Begun(Option<Pin<Box<Fut>>>),
+    /// It is its turn: the call that leads is about to call the listener.
+    Begun,
+    /// What the listener returned is here while no call polls it.
+    Called(Option<Pin<Box<Fut>>>),
 }
 
 /// One batch.
 struct Sheet<E, Fut> {
-    places: Vec<Place<E>>,
-    awaited: usize,
+    /// Those whose calls wait, in the order in which they came: whoever goes takes its place along.
+    places: BTreeMap<usize, Place<E>>,
+    /// The index of the next place.
+    next: usize,
     /// The call that does what is to be done for all.
     leader: usize,
     due: Instant,
@@ -47,10 +51,10 @@ pub(super) struct At {
 
 /// What a call is to do now.
 pub(super) enum Next {
-    /// Wait for others, up to then, and seal the batch.
-    Seal(Instant),
-    /// Call the listener, or go on with its call; and wake whoever leads the batch that may begin beside this one.
-    Lead(Option<Waker>),
+    /// Wait for others, up to then: the batch is due.
+    Gather(Instant),
+    /// Call the listener, or go on with its call.
+    Lead,
     Wait,
     Over(Verdict),
 }
@@ -68,7 +72,7 @@ pub(super) struct Left<E, Fut> {
     pub(super) wakes: Option<Waker>,
     pub(super) cancelled: Cancelled<Fut>,
     /// What is only to be dropped.
-    pub(super) rest: (Vec<Place<E>>, Option<E>, Option<Waker>),
+    pub(super) rest: Option<Place<E>>,
 }
 
 /// Whether a batch that had begun has nobody left: it ends once what the listener returned is dropped.
@@ -107,30 +111,30 @@ impl<E, Fut> Sheets<E, Fut> {
     /// Puts an event into the open batch.
     pub(super) fn add(&mut self, event: E, due: Instant) -> At {
         let open = self.going.last_key_value();
-        let open = open.filter(|(_, sheet)| matches!(sheet.stage, Stage::Open));
+        let open = open.filter(|(_, sheet)| matches!(sheet.stage, Stage::Open | Stage::Due));
         let number = open.map_or(self.next, |(number, _)| *number);
         self.next = self.next.max(number + 1);
         let sheet = self.going.entry(number).or_insert_with(|| Sheet {
-            places: Vec::new(),
-            awaited: 0,
+            places: BTreeMap::new(),
+            next: 0,
             leader: 0,
             due,
             stage: Stage::Open,
             delivered: Vec::new(),
         });
-        if sheet.awaited == 0 {
+        let index = sheet.next;
+        sheet.next += 1;
+        if sheet.places.is_empty() {
             // All that were in it are gone.
-            (sheet.due, sheet.leader) = (due, sheet.places.len());
+            (sheet.due, sheet.leader, sheet.stage) = (due, index, Stage::Open);
         }
-        let index = sheet.places.len();
-        sheet.places.push(Place {
+        let place = Place {
             event: Some(event),
             waker: None,
             verdict: None,
-            awaited: true,
-        });
-        sheet.awaited += 1;
-        if sheet.awaited == self.size {
+        };
+        sheet.places.insert(index, place);
+        if sheet.places.len() == self.size {
             sheet.leader = index;
             sheet.stage = Stage::Sealed;
         }
@@ -140,50 +144,57 @@ impl<E, Fut> Sheets<E, Fut> {
     /// What this call is to do. One that is to wait is woken by this waker when that changes; the waker that it had before is given back.
     pub(super) fn look(&mut self, at: At, waker: &mut Option<Waker>) -> Next {
         if let Some(sheet) = self.ended.get_mut(&at.number) {
-            let verdict = sheet.places[at.index].verdict.take();
+            let verdict = sheet.place(at).verdict.take();
             return Next::Over(verdict.expect("it is asked for once"));
         }
         let is_its_turn = self.running < self.at_once && self.is_first(at.number);
         let sheet = self.sheet(at);
         let leads = sheet.leader == at.index;
         let next = match sheet.stage {
-            Stage::Begun(_) if leads => return Next::Lead(None),
-            Stage::Sealed if leads && is_its_turn => {
-                sheet.stage = Stage::Begun(None);
+            Stage::Begun | Stage::Called(_) if leads => return Next::Lead,
+            Stage::Due | Stage::Sealed if leads && is_its_turn => {
+                sheet.stage = Stage::Begun;
                 self.running += 1;
-                return Next::Lead(self.next_leader());
+                return Next::Lead;
             }
-            Stage::Open if leads => Next::Seal(sheet.due),
+            Stage::Open if leads => Next::Gather(sheet.due),
             _ => Next::Wait,
         };
-        mem::swap(&mut sheet.places[at.index].waker, waker);
+        mem::swap(&mut sheet.place(at).waker, waker);
         next
     }
 
-    /// The time of the open batch is up.
-    pub(super) fn seal(&mut self, at: At) {
-        let sheet = self.sheet(at);
-        if matches!(sheet.stage, Stage::Open) {
-            sheet.stage = Stage::Sealed;
+    /// The time of the open batch is up. It may be full by now, or have ended even.
+    pub(super) fn due(&mut self, at: At) {
+        if let Some(sheet) = self.going.get_mut(&at.number) {
+            if matches!(sheet.stage, Stage::Open) {
+                sheet.stage = Stage::Due;
+            }
         }
     }
 
     /// What the call that leads goes on with, now that it can.
     pub(super) fn lead(&mut self, at: At) -> Lead<E, Fut> {
         let sheet = self.sheet(at);
-        if let Stage::Begun(left) = &mut sheet.stage {
+        if let Stage::Called(left) = &mut sheet.stage {
             if let Some(future) = left.take() {
                 return Lead::Future(future, sheet.delivered.len());
             }
         }
-        let mut events = Vec::with_capacity(sheet.awaited);
-        for (index, place) in sheet.places.iter_mut().enumerate() {
+        let mut events = Vec::with_capacity(sheet.places.len());
+        for (index, place) in &mut sheet.places {
             if let Some(event) = place.event.take() {
                 events.push(event);
-                sheet.delivered.push(index);
+                sheet.delivered.push(*index);
             }
         }
         Lead::Events(events)
+    }
+
+    /// The listener was called, and what it returned was polled: the next batch may begin beside this one. Whom to wake.
+    pub(super) fn called(&mut self, at: At) -> Option<Waker> {
+        self.sheet(at).stage = Stage::Called(None);
+        self.next_leader()
     }
 
     /// The batch has ended with these outcomes. Whom to wake, and the outcomes that nobody waits for.
@@ -191,14 +202,12 @@ impl<E, Fut> Sheets<E, Fut> {
         let mut sheet = self.take(at.number);
         let mut nobodys = Vec::new();
         for (index, verdict) in sheet.delivered.iter().zip(verdicts) {
-            let place = &mut sheet.places[*index];
-            if place.awaited {
-                place.verdict = Some(verdict);
-            } else {
-                nobodys.push(verdict);
+            match sheet.places.get_mut(index) {
+                Some(place) => place.verdict = Some(verdict),
+                None => nobodys.push(verdict),
             }
         }
-        let waiting = sheet.places.iter_mut();
+        let waiting = sheet.places.values_mut();
         let mut wakes: Vec<_> = waiting.filter_map(|place| place.waker.take()).collect();
         self.ended.insert(at.number, sheet);
         wakes.extend(self.ends());
@@ -216,40 +225,37 @@ impl<E, Fut> Sheets<E, Fut> {
         let mut left = Left {
             wakes: None,
             cancelled: Cancelled::No,
-            rest: (Vec::new(), None, None),
+            rest: None,
         };
         if let Some(sheet) = self.ended.get_mut(&at.number) {
-            sheet.awaited -= 1;
-            if sheet.awaited == 0 {
-                let seen = self.ended.remove(&at.number);
-                left.rest.0 = seen.map_or(Vec::new(), |sheet| sheet.places);
+            left.rest = sheet.places.remove(&at.index);
+            if sheet.places.is_empty() {
+                self.ended.remove(&at.number);
             }
             return left;
         }
         let sheet = self.sheet(at);
-        let place = &mut sheet.places[at.index];
-        place.awaited = false;
-        (left.rest.1, left.rest.2) = (place.event.take(), place.waker.take());
-        sheet.awaited -= 1;
-        if let (Stage::Begun(left), Some(polled)) = (&mut sheet.stage, polled) {
+        left.rest = sheet.places.remove(&at.index);
+        if let (Stage::Called(left), Some(polled)) = (&mut sheet.stage, polled) {
             *left = Some(polled);
         }
-        if sheet.awaited > 0 {
+        if let Some(mut next) = sheet.places.first_entry() {
             if sheet.leader == at.index {
-                let next = sheet.places.iter().position(|place| place.awaited);
-                sheet.leader = next.expect("somebody waits");
-                let next = &mut sheet.places[sheet.leader].waker;
+                sheet.leader = *next.key();
+                let next = &mut next.get_mut().waker;
                 left.wakes = next.take_if(|_| !cfg!(fanfare_plant = "leader-goes-quietly"));
             }
             return left;
         }
         match &mut sheet.stage {
-            Stage::Begun(future) => {
+            Stage::Begun => left.cancelled = Cancelled::Early,
+            Stage::Called(future) => {
                 left.cancelled = future.take().map_or(Cancelled::Early, Cancelled::Late);
             }
-            Stage::Open => left.rest.0 = mem::take(&mut sheet.places),
+            // The next event begins it anew.
+            Stage::Open | Stage::Due => sheet.stage = Stage::Open,
             Stage::Sealed => {
-                left.rest.0 = self.take(at.number).places;
+                drop(self.take(at.number));
                 left.wakes = self.next_leader();
             }
         }
@@ -274,14 +280,17 @@ impl<E, Fut> Sheets<E, Fut> {
         self.next_leader()
     }
 
-    /// The first batch that has not begun.
+    /// The first batch whose listener has not been called.
     fn first(&mut self) -> Option<(u64, &mut Sheet<E, Fut>)> {
         let mut going = self.going.iter_mut();
-        let first = going.find(|(_, sheet)| !matches!(sheet.stage, Stage::Begun(_)));
+        let first = going.find(|(_, sheet)| !matches!(sheet.stage, Stage::Called(_)));
         first.map(|(number, sheet)| (*number, sheet))
     }
 
     fn is_first(&mut self, number: u64) -> bool {
+        if cfg!(fanfare_plant = "batch-out-of-turn") {
+            return true;
+        }
         self.first().is_some_and(|(first, _)| first == number)
     }
 
@@ -291,8 +300,57 @@ impl<E, Fut> Sheets<E, Fut> {
             return None;
         }
         let (_, sheet) = self.first()?;
-        let sealed = matches!(sheet.stage, Stage::Sealed);
-        let leader = sheet.places.get_mut(sheet.leader)?;
-        leader.waker.take_if(|_| sealed)
+        let waits = matches!(sheet.stage, Stage::Due | Stage::Sealed);
+        let leader = sheet.places.get_mut(&sheet.leader)?;
+        leader.waker.take_if(|_| waits)
+    }
+}
+
+impl<E, Fut> Sheet<E, Fut> {
+    fn place(&mut self, at: At) -> &mut Place<E> {
+        let place = self.places.get_mut(&at.index);
+        place.expect("a place is there while its call waits")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    type Few = Sheets<u32, ()>;
+
+    fn look(sheets: &mut Few, at: At) -> Next {
+        sheets.look(at, &mut Some(Waker::noop().clone()))
+    }
+
+    #[test]
+    fn calls_that_have_gone_leave_nothing() {
+        let now = clock::now();
+        let mut sheets = Few::new(100, 1);
+        let stays = sheets.add(0, now);
+        for n in 1..1_000 {
+            let goes = sheets.add(n, now);
+            assert!(sheets.leave(goes, None).rest.is_some());
+        }
+        let last = sheets.add(1_000, now);
+        assert_eq!(sheets.sheet(stays).places.len(), 2);
+        assert!(sheets.leave(stays, None).rest.is_some());
+        assert!(matches!(look(&mut sheets, last), Next::Gather(_)), "leads");
+        assert!(sheets.leave(last, None).rest.is_some());
+        assert_eq!(sheets.sheet(last).places.len(), 0);
+    }
+
+    #[test]
+    fn a_batch_begins_beside_another_once_the_listener_was_called_with_that() {
+        let now = clock::now();
+        let mut sheets = Few::new(1, 2);
+        let (first, second) = (sheets.add(0, now), sheets.add(1, now));
+        assert!(matches!(look(&mut sheets, first), Next::Lead));
+        assert!(matches!(look(&mut sheets, second), Next::Wait));
+        assert!(matches!(sheets.lead(first), Lead::Events(events) if events == [0]));
+        assert!(matches!(look(&mut sheets, second), Next::Wait));
+        assert!(sheets.called(first).is_some(), "wakes the second");
+        assert!(matches!(look(&mut sheets, second), Next::Lead));
     }
 }

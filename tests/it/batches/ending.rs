@@ -1,9 +1,10 @@
 //! Shutdown and removal.
 
-use fanfare::Signal;
+use fanfare::{Dispatch, Signal};
 use tokio::time::{Instant, sleep};
 
 use super::{SECOND, listen, of};
+use crate::support::Log;
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_delivers_what_waits_at_once() {
@@ -37,6 +38,25 @@ async fn what_is_buffered_when_a_shutdown_begins_comes_together_still() {
     let batches = log.take();
     assert_eq!(batches.concat(), (0..100).collect::<Vec<_>>());
     assert!(batches.len() <= 4, "{batches:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_one_by_one_in_a_shutdown_comes_together_while_a_batch_is_delivered() {
+    let signal = Signal::<u32>::builder()
+        .dispatch(Dispatch::Sequential)
+        .build();
+    signal.on(async |_| sleep(SECOND / 100).await);
+    let log = Log::default();
+    let seen = log.clone();
+    signal.on_batch(of(50), async move |events: Vec<u32>| {
+        seen.push(events.len());
+        sleep(SECOND).await;
+    });
+    for n in 0..40 {
+        signal.try_enqueue(n).unwrap();
+    }
+    assert!(signal.shutdown(100 * SECOND).await.is_clean());
+    assert_eq!(log.take(), [1, 39]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,6 +121,53 @@ async fn a_wrong_number_of_outcomes_is_a_failure_of_all() {
     }
 }
 
+impl std::fmt::Debug for Bomb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bomb")
+    }
+}
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("bomb")
+    }
+}
+
+impl std::error::Error for Bomb {}
+
+#[tokio::test(start_paused = true)]
+async fn errors_that_panic_as_they_are_dropped_leave_each_event_its_outcome() {
+    let signal = Signal::<u32>::new();
+    let too_many = || [Err(Bomb), Ok(()), Err(Bomb)];
+    signal.on_batch(of(2), async move |_: Vec<u32>| {
+        BatchOutcome::each(too_many())
+    });
+    let expected = "failed: the listener returned 3 outcomes for the 2 events of a batch";
+    assert_eq!(causes(&signal, 0..2).await, [expected; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_nobody_waits_for_and_panics_as_it_is_dropped_keeps_nobody_waiting() {
+    let signal = Signal::<u32>::new();
+    signal.on_batch(of(4), async |events: Vec<u32>| {
+        sleep(SECOND).await;
+        let outcome = |n: u32| if n < 2 { Err(Bomb) } else { Ok(()) };
+        BatchOutcome::each(events.into_iter().map(outcome))
+    });
+    let call = |n: u32| {
+        let signal = signal.clone();
+        tokio::spawn(async move { cause(&signal.emit(n).await) })
+    };
+    let gone = [call(0), call(1)];
+    let stay = [call(2), call(3)];
+    sleep(SECOND / 2).await;
+    gone.iter().for_each(tokio::task::JoinHandle::abort);
+    for call in stay {
+        let told = tokio::time::timeout(10 * SECOND, call).await;
+        assert_eq!(told.unwrap().unwrap(), "done");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_tried_again_is_in_a_later_batch() {
     let signal = Signal::<u32>::new();

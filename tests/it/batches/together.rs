@@ -142,3 +142,33 @@ async fn two_listeners_and_two_signals_have_batches_of_their_own() {
         (vec![vec![0, 1, 2, 3]], vec![vec![1, 3]])
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_time_is_up_takes_events_until_its_turn() {
+    let signal = Signal::<u32>::new();
+    let (log, began) = (Log::default(), Instant::now());
+    let seen = log.clone();
+    signal.on_batch(of(3), async move |events: Vec<u32>| {
+        seen.push((began.elapsed().as_secs(), events));
+        sleep(10 * SECOND).await;
+    });
+    let emit = async |n: u32| {
+        sleep(2 * n * SECOND).await;
+        assert!(signal.emit(n).await.is_ok());
+    };
+    // The second batch is full before its turn comes, the third one never is.
+    tokio::join!(emit(0), emit(1), emit(2), emit(3), emit(4), emit(9));
+    let expected = [(1, vec![0]), (11, vec![1, 2, 3]), (21, vec![4, 9])];
+    assert_eq!(log.take(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_batch_has_two_events_of_one_key() {
+    let signal = Signal::<u32>::builder().keyed_by(|n| n % 2).build();
+    let (log, _) = listen(&signal, of(4));
+    for n in 0..6 {
+        signal.try_enqueue(n).unwrap();
+    }
+    sleep(4 * SECOND).await;
+    assert_eq!(log.take(), [[0, 1], [2, 3], [4, 5]]);
+}
