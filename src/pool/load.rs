@@ -77,9 +77,13 @@ impl Load {
     }
 
     pub(super) fn busy_time(&self) -> Duration {
+        not_below_zero(self.busy())
+    }
+
+    /// How long permits were held, in nanoseconds, wrapping: what has come to it since an earlier reading is right even where the whole is too much for 64 bits.
+    pub(super) fn busy(&self) -> u64 {
         let running = (self.in_use() as u64).wrapping_mul(self.age());
-        let held = self.held.load(Ordering::Relaxed).wrapping_add(running);
-        not_below_zero(held)
+        self.held.load(Ordering::Relaxed).wrapping_add(running)
     }
 
     /// How long those that wait now have waited so far, added up.
@@ -106,7 +110,7 @@ impl Load {
 }
 
 /// A reading between the two counters of one step can be off by one hold or wait, and so just below zero: that is a huge number here.
-fn not_below_zero(nanos: u64) -> Duration {
+pub(super) fn not_below_zero(nanos: u64) -> Duration {
     Duration::from_nanos(if nanos > u64::MAX / 2 { 0 } else { nanos })
 }
 

@@ -6,14 +6,17 @@ use super::numbers::{mean, share};
 use super::stats::PoolStats;
 use crate::clock::{self, Instant};
 use crate::pool::Pool;
+use crate::pool::load::not_below_zero;
+use crate::pool::resize::duration;
 use crate::sync::{Handle, worked};
 
 /// The counters of a pool at one moment.
 #[derive(Clone, Copy)]
 pub(super) struct Meter {
     at: Instant,
-    busy: Duration,
-    capacity: Duration,
+    /// Permits held x time in nanoseconds, wrapping, and all permits x time.
+    busy: u64,
+    capacity: u128,
     waited: Duration,
     waits: u64,
     waits_ended: u64,
@@ -28,8 +31,8 @@ impl Meter {
         let (load, waits) = (&pool.0.load, pool.waits());
         Self {
             at: clock::now(),
-            busy: load.busy_time(),
-            capacity: pool.0.limit.capacity_time(),
+            busy: load.busy(),
+            capacity: pool.0.limit.capacity(),
             waited: load.wait_time(),
             waits,
             waits_ended: waits.saturating_sub(pool.waiting() as u64),
@@ -43,8 +46,7 @@ impl Meter {
     pub(super) fn read(&mut self, pool: &Pool, runtime: &Handle) -> PoolStats {
         let before = std::mem::replace(self, Self::new(pool, runtime));
         let tick = self.at.saturating_duration_since(before.at);
-        let busy = self.busy.saturating_sub(before.busy);
-        let capacity = self.capacity.saturating_sub(before.capacity);
+        let capacity = duration(self.capacity.saturating_sub(before.capacity));
         let waiting = pool.waiting();
         let ended = self.waits_ended.saturating_sub(before.waits_ended);
         let waited = self.waited.saturating_sub(before.waited) + pool.0.load.waiting_time();
@@ -52,7 +54,7 @@ impl Meter {
         stats.tick = tick;
         stats.in_use = pool.in_use();
         stats.waiting = waiting;
-        stats.utilisation = share(busy, capacity);
+        stats.utilisation = share(self.held_since(&before), capacity);
         stats.wait = mean(waited, ended + waiting as u64);
         stats.waits = self.waits.saturating_sub(before.waits);
         stats.taken = u64::from(self.taken.wrapping_sub(before.taken));
@@ -66,6 +68,10 @@ impl Meter {
 
     /// How long permits were held between two readings, added up.
     pub(super) fn held_since(&self, before: &Self) -> Duration {
-        self.busy.saturating_sub(before.busy)
+        not_below_zero(self.busy.wrapping_sub(before.busy))
     }
 }
+
+#[cfg(test)]
+#[path = "meter_tests.rs"]
+mod tests;
