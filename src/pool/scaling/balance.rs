@@ -264,8 +264,9 @@ impl Metered {
     fn demand(&mut self, member: &Member, runtime: &Handle) -> Demand {
         let before = self.meter;
         let stats = self.meter.read(&member.pool, runtime);
-        if stats.taken > 0 {
-            let now = mean(self.meter.held_since(&before), stats.taken);
+        let held = self.meter.held_since(&before);
+        if let Some(held) = held.filter(|_| stats.taken > 0) {
+            let now = mean(held, stats.taken);
             self.hold = Some(self.hold.map_or(now, |hold| (hold + now) / 2));
         }
         Demand {
