@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::{Balance, Pool};
+use fanfare::{Balance, Pool, WhenFull};
 use tokio::runtime::Handle;
 
 use super::{MS, sleepy, tick};
@@ -146,4 +146,41 @@ async fn a_pool_that_is_resized_by_hand_is_set_back() {
     other.resize(1).unwrap();
     tick().await;
     assert_eq!(balancing.sizes(), [4, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn holds_of_many_ticks_count_for_as_long_as_they_are() {
+    let (long, short) = (Pool::new(8), Pool::new(8));
+    let (longer, shorter) = (
+        sleepy(&long, Duration::from_secs(10)),
+        sleepy(&short, Duration::from_secs(1)),
+    );
+    let balancing = Balance::new(16).pool(&long, 1).pool(&short, 1).start();
+    for n in 0..200 {
+        if n < 100 {
+            longer.emit_detached(n).unwrap();
+        }
+        shorter.emit_detached(n).unwrap();
+    }
+    // A thousand seconds of work against two hundred.
+    for _ in 0..150 {
+        tick().await;
+    }
+    let sizes = balancing.sizes();
+    assert!(sizes[0] >= 12, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_rejects_is_given_permits_for_what_it_rejected() {
+    let rejecting = Pool::builder(1).when_full(WhenFull::Reject).build();
+    let other = Pool::new(1);
+    let signal = sleepy(&rejecting, 90 * MS);
+    let balancing = Balance::new(16).pool(&rejecting, 1).pool(&other, 1);
+    let balancing = balancing.start();
+    for n in 0..400 {
+        let _ = signal.emit_detached(n);
+        tokio::time::sleep(5 * MS).await;
+    }
+    // 200 a second that take 90 ms would use 18.
+    assert_eq!(balancing.sizes(), [15, 1]);
 }
