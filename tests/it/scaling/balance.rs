@@ -184,3 +184,32 @@ async fn a_pool_that_rejects_is_given_permits_for_what_it_rejected() {
     // 200 a second that take 90 ms would use 18.
     assert_eq!(balancing.sizes(), [15, 1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_begins_with_what_is_free_and_gives_out_the_rest_as_it_comes_back() {
+    let (one, other) = (Pool::new(60), Pool::new(4));
+    let gauge = Gauge::default();
+    let signals = [&one, &other].map(|pool| {
+        let inside = gauge.clone();
+        let signal = fanfare::Signal::<u64>::builder().pool(pool.clone()).build();
+        signal.on(async move |takes| {
+            let _inside = inside.enter();
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+        });
+        signal
+    });
+    for n in 0..60 {
+        signals[0].emit_detached(250 + n).unwrap();
+        signals[1].emit_detached(250).unwrap();
+    }
+    settle().await;
+    assert_eq!(gauge.now(), 64);
+    let balance = Balance::new(64).pool(&one, 1).pool(&other, 1);
+    let balancing = balance.start();
+    assert_eq!(balancing.sizes(), [32, 4]);
+    for _ in 0..10 {
+        tick().await;
+        assert!(gauge.peak() <= 64, "{} run", gauge.peak());
+    }
+    assert_eq!(balancing.sizes().iter().sum::<usize>(), 64);
+}
