@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::clock::{self, Instant};
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, thread_yield};
 
 /// One in the count of permits taken.
 const TAKEN: u64 = 1 << 32;
+/// How often counters that do not agree are read again.
+pub(super) const TRIES: usize = 8;
 
 pub(super) struct Load {
     since: Instant,
@@ -77,15 +79,23 @@ impl Load {
     }
 
     pub(super) fn busy_time(&self) -> Duration {
-        let running = (self.in_use() as u64).wrapping_mul(self.age());
-        let held = self.held.load(Ordering::Relaxed).wrapping_add(running);
-        not_below_zero(held)
+        not_below_zero(self.busy())
+    }
+
+    /// How long permits were held, in nanoseconds, wrapping: what has come to it since an earlier reading is right even where the whole is too much for 64 bits.
+    pub(super) fn busy(&self) -> u64 {
+        steady(self.age(), || {
+            let running = (self.in_use() as u64).wrapping_mul(self.age());
+            self.held.load(Ordering::Relaxed).wrapping_add(running)
+        })
     }
 
     /// How long those that wait now have waited so far, added up.
     pub(super) fn waiting_time(&self) -> Duration {
-        let until_now = (self.waiting() as u64).wrapping_mul(self.age());
-        not_below_zero(until_now.wrapping_sub(self.starts.load(Ordering::Relaxed)))
+        not_below_zero(steady(self.age(), || {
+            let until_now = (self.waiting() as u64).wrapping_mul(self.age());
+            until_now.wrapping_sub(self.starts.load(Ordering::Relaxed))
+        }))
     }
 
     pub(super) fn wait_time(&self) -> Duration {
@@ -100,13 +110,34 @@ impl Load {
         self.rejections.load(Ordering::Relaxed)
     }
 
+    /// As if somebody were between the two writes of a take and of a wait, begun at this age; the negative of it ends that.
+    #[cfg(test)]
+    pub(super) fn tear(&self, age: u64) {
+        self.held.fetch_sub(age, Ordering::Relaxed);
+        self.starts.fetch_sub(age, Ordering::Relaxed);
+    }
+
     fn age(&self) -> u64 {
         nanos(clock::now().saturating_duration_since(self.since))
     }
 }
 
-/// A reading between the two counters of one step can be off by one hold or wait, and so just below zero: that is a huge number here.
-fn not_below_zero(nanos: u64) -> Duration {
+/// What two counters say together. A reading between the two writes of a step is off by the age of the pool: it is read again until two in a row are near each other.
+fn steady(age: u64, mut read: impl FnMut() -> u64) -> u64 {
+    let mut last = read();
+    for _ in 0..TRIES {
+        let before = std::mem::replace(&mut last, read());
+        let ahead = last.wrapping_sub(before);
+        if ahead.min(ahead.wrapping_neg()) <= age / 2 {
+            break;
+        }
+        thread_yield();
+    }
+    last
+}
+
+/// Where a step stays between its two writes, what is read can be below zero: that is a huge number here.
+pub(super) fn not_below_zero(nanos: u64) -> Duration {
     Duration::from_nanos(if nanos > u64::MAX / 2 { 0 } else { nanos })
 }
 
@@ -140,6 +171,24 @@ mod tests {
         assert_eq!(load.busy_time(), Duration::ZERO);
         load.held.store(7, Ordering::Relaxed);
         assert_eq!(load.busy_time(), Duration::from_nanos(7));
+    }
+
+    #[test]
+    fn a_reading_between_two_writes_is_made_again() {
+        const AGE: u64 = 1_000;
+        let read = |readings: &[u64]| {
+            let mut readings = readings.iter();
+            let value = steady(AGE, || {
+                *readings.next().expect("it reads no more than that")
+            });
+            assert_eq!(readings.len(), 0, "it reads all of them");
+            value
+        };
+        assert_eq!(read(&[70, 71]), 71);
+        assert_eq!(read(&[70, 70 + AGE, 73, 74]), 74);
+        assert_eq!(read(&[70_u64.wrapping_sub(AGE), 71, 72]), 72);
+        assert_eq!(read(&[7, 3_u64.wrapping_sub(AGE), 8, 6]), 6);
+        assert_eq!(read(&[0, AGE, 0, AGE, 0, AGE, 0, AGE, 0]), 0, "for ever");
     }
 
     #[test]

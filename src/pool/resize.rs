@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::load::nanos;
 use crate::clock::{self, Instant};
 use crate::sync::{AtomicUsize, Mutex, Ordering, Semaphore};
 
@@ -14,10 +13,10 @@ pub(super) struct Limit {
     capacity: Mutex<Capacity>,
 }
 
-/// Permits x time since the pool was made.
+/// Permits x time since the pool was made, in nanoseconds: those of a large pool do not fit into 64 bits for long.
 struct Capacity {
     changed: Instant,
-    before: u64,
+    before: u128,
 }
 
 impl Limit {
@@ -37,8 +36,13 @@ impl Limit {
     }
 
     pub(super) fn capacity_time(&self) -> Duration {
+        duration(self.capacity())
+    }
+
+    /// In nanoseconds.
+    pub(super) fn capacity(&self) -> u128 {
         let capacity = self.capacity.lock();
-        Duration::from_nanos(capacity.until_now(self.size()).0)
+        capacity.until_now(self.size()).0
     }
 
     /// Gives the size of before.
@@ -98,9 +102,37 @@ impl Limit {
 }
 
 impl Capacity {
-    fn until_now(&self, size: usize) -> (u64, Instant) {
+    fn until_now(&self, size: usize) -> (u128, Instant) {
         let now = clock::now();
-        let since = nanos(now.saturating_duration_since(self.changed));
-        (self.before + since.saturating_mul(size as u64), now)
+        let since = now.saturating_duration_since(self.changed);
+        (self.before + since.as_nanos() * size as u128, now)
+    }
+}
+
+/// So many nanoseconds, of which more fit into it than into 64 bits.
+pub(super) fn duration(nanos: u128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    let seconds = u64::try_from(nanos / SECOND).unwrap_or(u64::MAX);
+    let rest = u32::try_from(nanos % SECOND).unwrap_or(0);
+    Duration::new(seconds, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: Duration = Duration::from_secs(31_536_000);
+
+    #[tokio::test(start_paused = true)]
+    async fn the_capacity_of_the_largest_pool_goes_on_for_years() {
+        let limit = Limit::new(1 << 20, clock::now());
+        let semaphore = Semaphore::new(1 << 20);
+        for year in 1..=3 {
+            tokio::time::advance(YEAR).await;
+            assert_eq!(limit.capacity_time(), YEAR * (1 << 20) * year);
+        }
+        limit.resize(&semaphore, 1 << 19);
+        tokio::time::advance(YEAR).await;
+        assert_eq!(limit.capacity_time(), YEAR * (1 << 19) * 7);
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hold::Hold;
 use super::meter::Meter;
-use super::numbers::{mean, ratio, whole};
+use super::numbers::{ratio, whole};
 use super::observers::{Observer, Observers};
 use super::scaled::{ScaleReason, Scaled};
 use super::scaler::told;
@@ -20,8 +21,8 @@ const MOST: usize = 65_536;
 
 /// One total of permits for several pools, each a signal's: those that have more to do get permits of those that have less.
 ///
-/// On each tick permits move from the pool with the shortest time to clear to the one with the longest: those that wait and run, times how long a permit is held in the mean, by the permits. What
-/// is taken from a pool is given on at a later tick, once it is free: the listeners of all of them stay within the total. At the start each pool has its minimum, and the rest is divided evenly.
+/// On each tick permits move from the pool with the shortest time to clear to the one with the longest: those that wait and run, and that were rejected in the tick, times how long a permit is held in the mean, by the permits. What
+/// is taken from a pool is given on at a later tick, once it is free: the listeners of all of them stay within the total. At the start each pool has its minimum, and the rest is divided evenly: at once, as far as its permits are free; what others have first, at the ticks that follow.
 /// The pools are of fixed size otherwise: one that scales itself is refused, and one that is resized by hand is set back at the next tick.
 ///
 /// # Examples
@@ -125,11 +126,8 @@ impl Balance {
         let mins: Vec<usize> = self.members.iter().map(|(_, min)| *min).collect();
         let wanted = share::begin(self.total, &mins);
         let members: Vec<Member> = self.members.into_iter().map(Member::new).collect();
-        for (member, size) in members.iter().zip(&wanted) {
-            member.pool.set_size(*size, ScaleReason::Balance);
-        }
         let state = State {
-            wanted,
+            wanted: wanted.clone(),
             meters: members
                 .iter()
                 .map(|member| Metered::new(&member.pool, &runtime))
@@ -144,6 +142,7 @@ impl Balance {
             observers: Observers::new(None, self.on_scaled),
             ticker: Ticker::new(self.tick),
         });
+        balanced.set(balanced.due(&wanted, balanced.free()));
         Ticker::start(&balanced);
         Ok(Balancing(balanced))
     }
@@ -249,31 +248,29 @@ struct State {
 
 struct Metered {
     meter: Meter,
-    /// How long a permit is held, smoothed.
-    hold: Option<Duration>,
+    hold: Hold,
 }
 
 impl Metered {
     fn new(pool: &Pool, runtime: &Handle) -> Self {
         Self {
             meter: Meter::new(pool, runtime),
-            hold: None,
+            hold: Hold::default(),
         }
     }
 
     fn demand(&mut self, member: &Member, runtime: &Handle) -> Demand {
         let before = self.meter;
         let stats = self.meter.read(&member.pool, runtime);
-        if stats.taken > 0 {
-            let now = mean(self.meter.held_since(&before), stats.taken);
-            self.hold = Some(self.hold.map_or(now, |hold| (hold + now) / 2));
+        if let Some(held) = self.meter.held_since(&before) {
+            self.hold.note(&stats, held);
         }
         Demand {
             min: member.min,
             in_use: stats.in_use,
-            waiting: stats.waiting,
-            // A permit that nobody gave back in the tick was held for as long, at least.
-            hold: self.hold.unwrap_or(stats.tick),
+            // Where nobody waits, as a full pool rejects, those that were rejected are what waits elsewhere.
+            waiting: stats.waiting + usize::try_from(stats.rejections).unwrap_or(usize::MAX / 4),
+            hold: self.hold.mean(stats.tick),
         }
     }
 }
@@ -306,6 +303,17 @@ impl Balanced {
         });
         due.collect()
     }
+
+    /// Sets the sizes, and tells of those that were others.
+    fn set(&self, sizes: Vec<usize>) {
+        for (member, size) in self.members.iter().zip(sizes) {
+            let before = member.pool.set_size(size, ScaleReason::Balance);
+            if before != size {
+                let told = told(&member.pool, before, size, ScaleReason::Balance);
+                self.observers.tell(&told);
+            }
+        }
+    }
 }
 
 impl Ticked for Balanced {
@@ -329,13 +337,7 @@ impl Ticked for Balanced {
             }
             self.due(&state.wanted, free)
         };
-        for (member, size) in self.members.iter().zip(due) {
-            let before = member.pool.set_size(size, ScaleReason::Balance);
-            if before != size {
-                let told = told(&member.pool, before, size, ScaleReason::Balance);
-                self.observers.tell(&told);
-            }
-        }
+        self.set(due);
         true
     }
 

@@ -143,7 +143,7 @@ impl Scaling {
         self
     }
 
-    /// The share of the time that the workers of the runtime were busy, from which on it does not grow. Default: 0.95; above zero to 1. See [`Scaling`](crate::Scaling).
+    /// The share of the time that the workers of the runtime were busy, from which on in any of the last three ticks it does not grow. Default: 0.95; above zero to 1. See [`Scaling`](crate::Scaling).
     pub fn saturation(mut self, share: f64) -> Self {
         self.saturation = share;
         self

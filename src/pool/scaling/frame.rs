@@ -7,6 +7,9 @@ use super::policy::Proposal;
 use super::scaled::{HeldBack, ScaleReason};
 use super::stats::PoolStats;
 
+/// In so many ticks, the busiest says whether a runtime is saturated: a worker that does not rest says seldom for how long it was busy, and too little in the ticks between.
+const BUSY_TICKS: usize = 3;
+
 /// The bounds of a scaling pool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -26,6 +29,8 @@ pub(super) struct Frame {
     pub(super) bounds: Bounds,
     /// Ticks since the last change.
     since_change: u32,
+    /// How busy the runtime was in the last ticks; zero where it does not say.
+    busy: [f64; BUSY_TICKS],
     /// By which reasons a decision was held back since it grew last.
     told: [bool; HeldBack::ALL.len()],
     pub(super) counts: Counts,
@@ -60,9 +65,15 @@ impl Frame {
         Self {
             bounds,
             since_change: u32::MAX,
+            busy: [0.0; BUSY_TICKS],
             told: [false; HeldBack::ALL.len()],
             counts: Counts::default(),
         }
+    }
+
+    /// The ticks begin: how busy the runtime was before is long ago, or was another.
+    pub(super) fn begin(&mut self) {
+        self.busy = [0.0; BUSY_TICKS];
     }
 
     /// Begins a tick. Says how many there were since the last change.
@@ -74,6 +85,8 @@ impl Frame {
 
     /// What becomes of a proposal. None is that of a policy that panicked.
     pub(super) fn judge(&mut self, stats: &PoolStats, proposal: Option<Proposal>) -> Decision {
+        self.busy.rotate_right(1);
+        self.busy[0] = stats.runtime_busy.unwrap_or(0.0);
         let Some(Proposal { to, reason }) = proposal else {
             return self.hold(HeldBack::PolicyPanicked, ScaleReason::Policy(""));
         };
@@ -82,7 +95,7 @@ impl Frame {
         let bounded = match to.cmp(&size) {
             Equal => return Decision::Stay,
             Greater if size >= max => return self.hold(HeldBack::AtMax, reason),
-            Greater if self.is_saturated(stats) => {
+            Greater if self.is_saturated() => {
                 return self.hold(HeldBack::RuntimeBusy, reason);
             }
             Greater => to.min(size + self.step_up(size)).min(max),
@@ -116,9 +129,9 @@ impl Frame {
         self.told = [false; HeldBack::ALL.len()];
     }
 
-    fn is_saturated(&self, stats: &PoolStats) -> bool {
-        let busy = stats.runtime_busy;
-        busy.is_some_and(|busy| busy >= self.bounds.saturation)
+    fn is_saturated(&self) -> bool {
+        let saturated = |busy: &f64| *busy >= self.bounds.saturation;
+        self.busy.iter().any(saturated)
     }
 
     /// At least one permit, so that a small pool moves at all.

@@ -68,6 +68,22 @@ fn a_saturated_runtime_is_not_fed_more_but_may_be_fed_less() {
 }
 
 #[test]
+fn a_runtime_that_was_saturated_a_moment_ago_is_not_fed_more_yet() {
+    let mut frame = Frame::new(bounds());
+    let mut busy = stats(8);
+    // What a worker that never rests says comes in lumps.
+    let ticks = [(0.7, true), (1.0, false), (0.7, false), (0.7, false)];
+    for (share, grows) in ticks.into_iter().chain([(0.7, true), (0.95, false)]) {
+        busy.runtime_busy = Some(share);
+        let decision = judged(&mut frame, &busy, 30);
+        assert_eq!(resized(decision).is_some(), grows, "{frame:?}");
+    }
+    frame.begin();
+    busy.runtime_busy = None;
+    assert_eq!(resized(judged(&mut frame, &busy, 30)), Some(12));
+}
+
+#[test]
 fn after_a_change_it_may_grow_at_once_and_shrinks_once_it_has_cooled_down() {
     let mut frame = Frame::new(bounds());
     assert_eq!(

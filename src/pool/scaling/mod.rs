@@ -13,6 +13,7 @@
 pub(crate) mod balance;
 pub(crate) mod config;
 mod frame;
+mod hold;
 mod meter;
 mod numbers;
 mod observers;

@@ -43,6 +43,7 @@ impl Scaler {
 
     /// Counts from here on: what came before the ticks is no part of the first.
     fn begin(&self, pool: &Pool, runtime: &Handle) {
+        self.frame.lock().begin();
         let meter = Meter::new(pool, runtime);
         if let Some(brain) = &mut *self.brain.lock() {
             brain.meter = Some(meter);

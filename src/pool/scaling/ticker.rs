@@ -40,16 +40,17 @@ impl Ticker {
     /// Sees to it that there are ticks. False if there are none, and no runtime to make them on.
     pub(in crate::pool) fn start<T: Ticked>(whom: &Arc<T>) -> bool {
         let ticker = whom.ticker();
+        let Ok(runtime) = Handle::try_current() else {
+            // It claims nothing, so that somebody in a runtime can.
+            return ticker.is_claimed();
+        };
         if ticker.claim() {
             return true;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            ticker.give_up();
-            return false;
-        };
         let ticking = Ticking {
             of: Arc::downgrade(whom),
             given_up: false,
+            asks_for_timer: false,
         };
         whom.begin(&runtime);
         let task = runtime.spawn(ticking.run(runtime.clone(), ticker.every));
@@ -60,6 +61,11 @@ impl Ticker {
     /// True if the ticks were somebody's already. `AcqRel`, as in `give_up`: of two who come at once, the second sees what the first did before.
     fn claim(&self) -> bool {
         self.ticking.swap(true, Ordering::AcqRel)
+    }
+
+    /// As `claim` does, it writes, so that whoever gives the ticks up after it sees what it did before.
+    fn is_claimed(&self) -> bool {
+        self.ticking.fetch_and(true, Ordering::AcqRel)
     }
 
     fn give_up(&self) {
@@ -83,12 +89,17 @@ impl Drop for Ticker {
 struct Ticking<T: Ticked> {
     of: Weak<T>,
     given_up: bool,
+    /// True when it is dropped: tokio has panicked, as its runtime has no timer.
+    asks_for_timer: bool,
 }
 
 impl<T: Ticked> Ticking<T> {
     async fn run(mut self, runtime: Handle, every: Duration) {
         loop {
-            sleep_until(clock::now() + every).await;
+            self.asks_for_timer = true;
+            let sleep = sleep_until(clock::now() + every);
+            self.asks_for_timer = false;
+            sleep.await;
             let Some(whom) = self.of.upgrade() else {
                 return;
             };
@@ -111,7 +122,7 @@ impl<T: Ticked> Drop for Ticking<T> {
         let Some(whom) = self.of.upgrade() else {
             return;
         };
-        if std::thread::panicking() {
+        if self.asks_for_timer {
             // Another task would panic in the same way: the ticks are kept from starting.
             tracing::error!("a pool no longer scales: its ticks need tokio's timer");
         } else if !self.given_up {

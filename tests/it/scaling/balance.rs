@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::{Balance, Pool};
+use fanfare::{Balance, Pool, WhenFull};
 use tokio::runtime::Handle;
 
 use super::{MS, sleepy, tick};
@@ -146,4 +146,70 @@ async fn a_pool_that_is_resized_by_hand_is_set_back() {
     other.resize(1).unwrap();
     tick().await;
     assert_eq!(balancing.sizes(), [4, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn holds_of_many_ticks_count_for_as_long_as_they_are() {
+    let (long, short) = (Pool::new(8), Pool::new(8));
+    let (longer, shorter) = (
+        sleepy(&long, Duration::from_secs(10)),
+        sleepy(&short, Duration::from_secs(1)),
+    );
+    let balancing = Balance::new(16).pool(&long, 1).pool(&short, 1).start();
+    for n in 0..200 {
+        if n < 100 {
+            longer.emit_detached(n).unwrap();
+        }
+        shorter.emit_detached(n).unwrap();
+    }
+    // A thousand seconds of work against two hundred.
+    for _ in 0..150 {
+        tick().await;
+    }
+    let sizes = balancing.sizes();
+    assert!(sizes[0] >= 12, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_rejects_is_given_permits_for_what_it_rejected() {
+    let rejecting = Pool::builder(1).when_full(WhenFull::Reject).build();
+    let other = Pool::new(1);
+    let signal = sleepy(&rejecting, 90 * MS);
+    let balancing = Balance::new(16).pool(&rejecting, 1).pool(&other, 1);
+    let balancing = balancing.start();
+    for n in 0..400 {
+        let _ = signal.emit_detached(n);
+        tokio::time::sleep(5 * MS).await;
+    }
+    // 200 a second that take 90 ms would use 18.
+    assert_eq!(balancing.sizes(), [15, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_begins_with_what_is_free_and_gives_out_the_rest_as_it_comes_back() {
+    let (one, other) = (Pool::new(60), Pool::new(4));
+    let gauge = Gauge::default();
+    let signals = [&one, &other].map(|pool| {
+        let inside = gauge.clone();
+        let signal = fanfare::Signal::<u64>::builder().pool(pool.clone()).build();
+        signal.on(async move |takes| {
+            let _inside = inside.enter();
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+        });
+        signal
+    });
+    for n in 0..60 {
+        signals[0].emit_detached(250 + n).unwrap();
+        signals[1].emit_detached(250).unwrap();
+    }
+    settle().await;
+    assert_eq!(gauge.now(), 64);
+    let balance = Balance::new(64).pool(&one, 1).pool(&other, 1);
+    let balancing = balance.start();
+    assert_eq!(balancing.sizes(), [32, 4]);
+    for _ in 0..10 {
+        tick().await;
+        assert!(gauge.peak() <= 64, "{} run", gauge.peak());
+    }
+    assert_eq!(balancing.sizes().iter().sum::<usize>(), 64);
 }

@@ -150,3 +150,32 @@ fn a_rejection_starts_the_ticks_too() {
         assert_eq!(pool.size(), 2);
     });
 }
+
+#[test]
+fn a_runtime_that_ends_in_a_panic_leaves_the_ticks_to_the_next() {
+    let (policy, builder, _) = scripted(1, 64);
+    let pool = builder.build();
+    let signal = sleepy(&pool, 150 * MS);
+    let (in_panic, waited) = (signal.clone(), pool.clone());
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let runtime = paused();
+        runtime.block_on(async {
+            for n in 0..60 {
+                in_panic.emit_detached(n).unwrap();
+            }
+            tick().await;
+            assert!(waited.scaling().unwrap().is_ticking());
+        });
+        panic!("the runtime is dropped by this");
+    }));
+    assert!(ended.is_err());
+    assert!(!pool.scaling().unwrap().is_ticking());
+    paused().block_on(async {
+        policy.say(4);
+        for n in 0..60 {
+            signal.emit_detached(n).unwrap();
+        }
+        tick().await;
+        assert_eq!(pool.size(), 4);
+    });
+}
