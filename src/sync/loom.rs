@@ -58,6 +58,14 @@ macro_rules! atomic {
                 fenced(order, || self.0.swap(value, order))
             }
 
+            pub(crate) fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                fenced(order, || self.0.fetch_or(value, order))
+            }
+
+            pub(crate) fn fetch_and(&self, value: $value, order: Ordering) -> $value {
+                fenced(order, || self.0.fetch_and(value, order))
+            }
+
             pub(crate) fn compare_exchange(
                 &self,
                 from: $value,
@@ -88,14 +96,6 @@ macro_rules! number {
         impl $name {
             pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
                 fenced(order, || self.0.fetch_add(value, order))
-            }
-
-            pub(crate) fn fetch_or(&self, value: $value, order: Ordering) -> $value {
-                fenced(order, || self.0.fetch_or(value, order))
-            }
-
-            pub(crate) fn fetch_and(&self, value: $value, order: Ordering) -> $value {
-                fenced(order, || self.0.fetch_and(value, order))
             }
 
             pub(crate) fn fetch_max(&self, value: $value, order: Ordering) -> $value {
