@@ -6,7 +6,8 @@
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+# Lines are enough for what is printed here, and take less time to build than all that a debugger may ask for.
+export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=line-tables-only
 unset CI_STAGES_FAILED 2>/dev/null || true
 logs=target/ci
 rm -rf "$logs"
