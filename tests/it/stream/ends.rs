@@ -11,7 +11,11 @@ use super::{POLICIES, SECOND, drain, emit, stream_of};
 use crate::support::{MODES, poll_once, settle};
 
 /// Reads in a task, so that the end has to wake it; then ends the stream.
-async fn read_until(signal: Signal<u32>, keyed: bool, end: impl FnOnce(Signal<u32>)) {
+async fn read_until(
+    signal: Signal<u32>,
+    keyed: bool,
+    end: impl FnOnce(Signal<u32>) -> Option<Signal<u32>>,
+) {
     for waits in [true, false] {
         let builder = signal.listen();
         let builder = if keyed {
@@ -22,7 +26,7 @@ async fn read_until(signal: Signal<u32>, keyed: bool, end: impl FnOnce(Signal<u3
         let mut stream = builder.stream().build().unwrap();
         emit(&signal, 1..=2).await;
         if !waits {
-            end(signal);
+            let _kept = end(signal);
             assert_eq!(stream.by_ref().collect::<Vec<_>>().await, [1, 2]);
             assert!(stream.is_terminated());
             assert_eq!(stream.next().await, None);
@@ -50,7 +54,7 @@ async fn read_until(signal: Signal<u32>, keyed: bool, end: impl FnOnce(Signal<u3
 #[tokio::test]
 async fn it_ends_after_what_it_holds_when_its_signal_is_gone() {
     for keyed in [false, true] {
-        read_until(Signal::new(), keyed, drop).await;
+        read_until(Signal::new(), keyed, |_| None).await;
         let signal = Signal::<u32>::new();
         let builder = signal.listen();
         let builder = if keyed { builder.key("a") } else { builder };
@@ -66,12 +70,12 @@ async fn it_ends_after_what_it_holds_when_its_signal_is_gone() {
 async fn it_ends_when_its_listener_is_removed() {
     read_until(Signal::new(), true, |signal| {
         assert!(signal.remove("stream"));
-        std::mem::forget(signal);
+        Some(signal)
     })
     .await;
     read_until(Signal::new(), false, |signal| {
         assert_eq!(signal.clear(), 1);
-        std::mem::forget(signal);
+        Some(signal)
     })
     .await;
     read_until(Signal::new(), true, |signal| {
@@ -81,7 +85,7 @@ async fn it_ends_when_its_listener_is_removed() {
             .replace()
             .on(async |_| ())
             .unwrap();
-        std::mem::forget(signal);
+        Some(signal)
     })
     .await;
 }
