@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::machine::{Machine, Moved, Span};
+use super::machine::{Machine, Moved, Span, items_of};
 use crate::clock::Instant;
 
 /// The last `size` events, after each `every` of them.
@@ -31,11 +31,7 @@ impl<I: Clone> ByCount<I> {
             return;
         };
         let began = *began;
-        let items = if self.every == self.size {
-            self.last.drain(..).map(|(_, item)| item).collect()
-        } else {
-            self.last.iter().map(|(_, item)| item.clone()).collect()
-        };
+        let items = items_of(&mut self.last, self.every == self.size);
         self.fresh = 0;
         moved.out.push(Span {
             items,

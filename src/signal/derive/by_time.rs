@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::machine::{Machine, Moved, Span};
+use super::machine::{Machine, Moved, Span, items_of};
 use crate::clock::Instant;
 
 /// The events of the last `length`, each time that `step` has passed since the first event. It begins anew with the next event once it is empty.
@@ -42,11 +42,7 @@ impl<I> ByTime<I> {
 impl<I: Clone> ByTime<I> {
     /// The window that began with what is left of `first` and ends now.
     fn close(&mut self, first: Instant, end: Instant, moved: &mut Moved<I, Span<I>>) {
-        let items = if self.step == self.length {
-            self.last.drain(..).map(|(_, item)| item).collect()
-        } else {
-            self.last.iter().map(|(_, item)| item.clone()).collect()
-        };
+        let items = items_of(&mut self.last, self.step == self.length);
         self.fresh = 0;
         moved.out.push(Span {
             items,

@@ -1,5 +1,7 @@
 //! What the stages that remember have in common: a state, events that come in, and what comes out now or later.
 
+use std::collections::VecDeque;
+
 use crate::clock::Instant;
 
 /// The state of a stage. It reads no clock and runs no user code: an event that it lets go of is handed back, to be dropped where no lock is held.
@@ -49,4 +51,13 @@ pub(super) struct Span<I> {
     pub(super) began: Instant,
     pub(super) ended: Instant,
     pub(super) missed: u64,
+}
+
+/// The events of a window that ends: taken out if it shares none with the next, or else cloned.
+pub(super) fn items_of<I: Clone>(last: &mut VecDeque<(Instant, I)>, tumbling: bool) -> Vec<I> {
+    if tumbling {
+        last.drain(..).map(|(_, item)| item).collect()
+    } else {
+        last.iter().map(|(_, item)| item.clone()).collect()
+    }
 }
