@@ -8,14 +8,26 @@ install_tools() {
 }
 export PATH="$PWD/target/tools/bin:$PATH"
 
-install_valgrind() {
-    if command -v valgrind >/dev/null; then
+# One of Debian's packages, unless its program is there.
+install_package() {
+    local package=$1 program=$2
+    if command -v "$program" >/dev/null; then
         return
     fi
     local root=()
     [ "$(id -u)" = 0 ] || root=(sudo -n)
     # A new machine has no lists of packages, or old ones.
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq valgrind >/dev/null 2>&1 ||
-        { "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq valgrind; } >&2 ||
-        { echo "valgrind is missing, and apt-get could not install it" >&2; return 1; }
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null 2>&1 ||
+        { "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package"; } >&2 ||
+        command -v "$program" >/dev/null ||
+        { echo "$program is missing, and apt-get could not install it" >&2; return 1; }
+}
+
+install_valgrind() {
+    install_package valgrind valgrind
+}
+
+# The server and `promtool`. Its service is not wanted, and where there is no systemd to start it, apt-get may say that it has failed.
+install_prometheus() {
+    install_package prometheus promtool
 }

@@ -2,7 +2,7 @@
 # Measures the figures of the book's cost chapter and writes them to book/src/figures.
 #
 #   benches/figures.sh            all
-#   benches/figures.sh NAME...    only these: machine table layers keyed compose overload contention allocations latency curves peers stalled futex scaling instructions
+#   benches/figures.sh NAME...    only these: machine table layers keyed compose overload contention allocations latency curves peers stalled futex scaling metrics instructions
 #
 # It takes a quarter of an hour. Leave the machine to it: whatever else runs is in the figures.
 set -euo pipefail
@@ -27,12 +27,13 @@ peers() { cargo run --release --locked --quiet --manifest-path benches/peers/Car
 stalled() { cargo run --release --locked --quiet --manifest-path benches/peers/Cargo.toml --bin stalled; }
 futex() { benches/futex.sh; }
 scaling() { cargo run --release --locked --quiet --example scaling -- --svg "$figures" | grep "^|"; }
+metrics() { bench metrics --features prometheus,metrics-facade; }
 instructions() {
     printf '| case | instructions an emission |\n|---|---:|\n'
     sed -n 's/^\([a-z][^ ]*\) \([0-9]*\)$/| `\1` | \2 |/p' benches/instructions.txt
 }
 
-[ $# != 0 ] || set -- machine table layers keyed compose overload contention allocations latency curves peers stalled futex scaling instructions
+[ $# != 0 ] || set -- machine table layers keyed compose overload contention allocations latency curves peers stalled futex scaling metrics instructions
 for name in "$@"; do
     echo "== $name"
     "$name" >"$figures/$name.md.new"

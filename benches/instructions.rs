@@ -73,14 +73,34 @@ const CASES: &[Case] = &[
     }),
 ];
 
+/// What only a build with the feature `metrics` can do. `Counting` is the level of all cases above.
+#[cfg(feature = "metrics")]
+const METRICS: &[Case] = &[
+    ("off-10", |n| at(fanfare::Metrics::Off, n)),
+    ("sampled-10", |n| at(fanfare::Metrics::Sampled(64), n)),
+    ("timed-10", |n| at(fanfare::Metrics::Timed, n)),
+];
+#[cfg(not(feature = "metrics"))]
+const METRICS: &[Case] = &[];
+
+#[cfg(feature = "metrics")]
+fn at(level: fanfare::Metrics, emissions: u64) {
+    let signal = Signal::builder().metrics(level).build();
+    run(&with(10, signal, on), emissions);
+}
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(METRICS)
+}
+
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     match (args.next().as_deref(), args.next()) {
-        (None, _) => CASES.iter().for_each(|(name, _)| println!("{name}")),
+        (None, _) => cases().for_each(|(name, _)| println!("{name}")),
         // Run once each: the benches of a test run.
-        (Some("--test"), _) => CASES.iter().for_each(|(_, case)| case(2)),
+        (Some("--test"), _) => cases().for_each(|(_, case)| case(2)),
         (Some(name), emissions) => {
-            let case = CASES.iter().find(|(known, _)| *known == name);
+            let case = cases().find(|(known, _)| *known == name);
             let (_, case) = case.expect("the name of a case");
             let emissions = emissions.and_then(|n| n.parse().ok());
             case(emissions.expect("how many emissions"));

@@ -38,7 +38,9 @@
 //! | take many events at once | [`Signal::on_batch`], [`Batches`], [`IntoBatchOutcome`], [`BatchOutcome`] |
 //! | limit emissions | [`SignalBuilder::emission_limit`], [`BusBuilder::emission_limit`], [`Report::waited`] |
 //! | switch listeners off and on | [`Subscription::disable`], [`Pause`], [`Signal::pause`], [`Changed`] |
-//! | look inside | [`Metadata`], [`Stats`], [`Description`] |
+//! | see listeners come and go, and who changed what | [`SignalBuilder::on_lifecycle`], [`Lifecycle`], [`Milestone`], [`Changed`], [`acting_as`] |
+//! | look inside | [`Metadata`], [`Stats`], [`Bus::stats`], [`Description`] |
+//! | measure it, export it, watch its health (feature `metrics`) | `Metrics`, `Bus::snapshot`, `observe` |
 //! | change settings while they are used | [`Subscription::change`], [`Signal::change`], [`layer::Change`], [`Bus::resize_pool`] |
 //! | stop | [`Bus::shutdown`], [`Shutdown`] |
 //!
@@ -46,6 +48,7 @@
 //!
 //! A panic of a listener is contained and reported. With `panic = "abort"` the process ends at the first one; [`Signal::describe`] says which it is.
 
+mod actor;
 mod buffer;
 mod bus;
 mod clock;
@@ -57,27 +60,36 @@ mod key;
 mod keyed;
 pub mod layer;
 mod listener;
+mod metrics;
+#[cfg(feature = "metrics")]
+pub mod observe;
 mod outcome;
 mod pool;
 mod registry;
 mod signal;
+mod span;
 mod sync;
 
+pub use actor::{ActingAs, acting_as, while_acting_as};
 pub use buffer::{DropReason, EnqueueError, Overflow};
 pub use bus::{Bus, BusBuilder, Emitted, EventTuple, NextAll, Scope, WeakBus};
 pub use context::{WithoutPermit, without_permit};
-pub use dispatch::{DeadEvent, DeadEvents, Dispatch, Emit, OnError, Order, Stats, Timing};
+pub use dispatch::{
+    DeadEvent, DeadEvents, Dispatch, Emit, Lifecycle, OnError, Order, Stats, Timing,
+};
 pub use error::{BoxError, OptionError};
 pub use event::{
     Delivery, Event, Events, Headers, IntoEvents, IntoFollowUps, One, TraceParent, TraceParentError,
 };
 pub use listener::{Kind, Listener, Storage};
+#[cfg(feature = "metrics")]
+pub use metrics::Metrics;
 pub use outcome::{
     CallError, Cancellation, Cause, EmitError, FollowUpError, IntoOutcome, Outcome, Rejection,
     Report, ReportEntry, Skip, Verdict,
 };
 pub use pool::{Balance, Pool, PoolBuilder, Scaled, Scaling, WhenFull, scaling};
-pub use registry::{Changed, Metadata, RegisterError, Rollout, Setting};
+pub use registry::{Changed, Metadata, Milestone, RegisterError, Rollout, Setting};
 pub use signal::{
     Batch, BatchOutcome, Batches, Derived, Description, EmitSink, EnqueueSink, EventOnly,
     EventStream, IntoBatchOutcome, LagStream, Lagged, ListenBuilder, Measure, Next, OnceMeans,
@@ -89,6 +101,7 @@ pub use signal::{
 /// The code of the README and the book, compiled and run as tests.
 #[cfg(doctest)]
 mod book {
+    #[cfg(feature = "metrics")]
     #[doc = include_str!("../README.md")]
     mod readme {}
     #[doc = include_str!("../book/src/introduction.md")]
@@ -123,6 +136,29 @@ mod book {
     mod batches {}
     #[doc = include_str!("../book/src/emission-limits.md")]
     mod emission_limits {}
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../book/src/observability/guide.md")]
+    mod observability_guide {}
+    #[cfg(feature = "prometheus")]
+    #[doc = include_str!("../book/src/observability/prometheus.md")]
+    mod observability_prometheus {}
+    #[cfg(feature = "metrics-facade")]
+    #[doc = include_str!("../book/src/observability/metrics-facade.md")]
+    mod observability_metrics_facade {}
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../book/src/observability/custom-collector.md")]
+    mod observability_custom_collector {}
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../book/src/observability/health.md")]
+    mod observability_health {}
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../book/src/observability/runtime-monitor.md")]
+    mod observability_runtime_monitor {}
+    #[doc = include_str!("../book/src/observability/tracing.md")]
+    mod observability_tracing {}
+    #[cfg(feature = "otel")]
+    #[doc = include_str!("../book/src/observability/opentelemetry.md")]
+    mod observability_opentelemetry {}
     #[doc = include_str!("../book/src/layers/trace.md")]
     mod trace {}
     #[doc = include_str!("../book/src/layers/dead-letter.md")]
@@ -153,6 +189,9 @@ mod book {
     mod recipes {}
     #[doc = include_str!("../book/src/changing-settings.md")]
     mod changing_settings {}
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../book/src/observability/audit.md")]
+    mod audit {}
     #[doc = include_str!("../book/src/patterns.md")]
     mod patterns {}
     #[doc = include_str!("../book/src/migration/broadcast.md")]

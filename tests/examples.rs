@@ -125,3 +125,99 @@ fn a_slow_reader_is_told_of_its_gap_and_the_cold_is_an_event_of_its_own() {
     ];
     assert_eq!(printed.lines().collect::<Vec<_>>(), expected, "{printed}");
 }
+
+#[test]
+fn every_line_of_the_log_is_json_and_says_which_order_it_is_about() {
+    let printed = example::printed("json_logs", &[]);
+    let mut said = Vec::new();
+    for line in printed.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+        let order = text(&line["span"]["correlation"]);
+        said.push((order, text(&line["level"]), text(&line["message"])));
+        if line["message"] == "a listener did not succeed" {
+            assert_eq!(line["key"], "charge", "{line}");
+            assert_eq!(line["cause"], "failed: nothing to charge", "{line}");
+        }
+    }
+    said.sort();
+    let line = |order: &str, level: &str, message: &str| {
+        (order.to_owned(), level.to_owned(), message.to_owned())
+    };
+    let expected = [
+        line("order-7", "DEBUG", "another attempt"),
+        line("order-7", "INFO", "charged"),
+        line("order-7", "INFO", "shipped"),
+        line("order-8", "DEBUG", "another attempt"),
+        line("order-8", "INFO", "shipped"),
+        line("order-8", "WARN", "a listener did not succeed"),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn a_collector_gets_a_tree_of_spans_and_the_metrics() {
+    let printed = example::printed("otel", &[]);
+    let mut at = 0;
+    for line in [
+        "order-8: ",
+        "  emit otel::OrderPlaced \n",
+        "    deliver charge \n      - another attempt\n",
+        "    deliver pack \n      emit otel::ParcelPacked \n        deliver ship \n",
+        "  emit otel::OrderPlaced 1 of 2 listeners did not succeed, the first: `charge` failed: nothing to charge\n",
+        "    deliver charge failed: nothing to charge\n",
+        "  fanfare.listener.calls {bus=shop, listener=charge, signal=otel::OrderPlaced} 2 \n",
+        "  fanfare.listener.duration {bus=shop, listener=charge, quantile=max, signal=otel::OrderPlaced} ",
+    ] {
+        let found = printed[at..].find(line);
+        let found = found.unwrap_or_else(|| panic!("{line} after {at} of\n{printed}"));
+        at += found + line.len();
+    }
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn prometheus_is_told_what_happened() {
+    let printed = example::printed("prometheus", &[]);
+    let expected = r#"# HELP fanfare_emissions_total Emissions that were begun, dead and cancelled ones included.
+# TYPE fanfare_emissions_total counter
+fanfare_emissions_total{bus="shop",signal="orders"} 20
+# HELP fanfare_listener_errors_total How many calls of the listener returned an error.
+# TYPE fanfare_listener_errors_total counter
+fanfare_listener_errors_total{bus="shop",signal="orders",listener="invoice"} 0
+fanfare_listener_errors_total{bus="shop",signal="orders",listener="mail"} 2
+"#;
+    assert_eq!(printed, expected);
+}
+
+#[cfg(all(feature = "metrics", feature = "serde"))]
+#[test]
+fn every_switch_is_a_line_of_json_and_no_customer_is_named() {
+    let printed = example::printed("audit", &[]);
+    let records: Vec<serde_json::Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = records.iter().map(|record| {
+        let word = |name: &str| record[name].as_str().unwrap_or("-").to_owned();
+        format!("{} {} {}", word("actor"), word("what"), word("after"))
+    });
+    let expected = [
+        "- registered -",
+        "- registered -",
+        "- registered -",
+        "alice calls disabled",
+        "alice timeout 5s",
+        "bob calls enabled",
+        "- calls disabled",
+        "deploy 7 shutdown shutting down",
+        "deploy 7 shutdown shut down, left: `customer-(withheld)` of `audit::Refund` (1 running)",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected, "{printed}");
+    for (number, record) in records.iter().enumerate() {
+        assert_eq!(record["sequence"], number);
+    }
+    assert!(!printed.contains("-471"), "{printed}");
+    assert_eq!(records[6]["key"], "customer-(withheld)");
+}

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::marks::{IsClosed, Marks, Pressure, Relief};
 use super::{DropReason, EnqueueError, Overflow, Pushed, Shape};
 use crate::keyed::{EventKey, Fingerprint, Lines, Turn};
+use crate::metrics::{Draw, Meters, Wait};
 use crate::pool::Pool;
 use crate::sync::{AtomicUsize, Mutex, Ordering, OwnedSemaphorePermit, Semaphore, timeout};
 
@@ -21,6 +22,8 @@ const SHORT: usize = 1_024;
 pub(crate) struct Queued<E> {
     pub(crate) event: E,
     pub(crate) place: OwnedSemaphorePermit,
+    /// If it was drawn to be timed.
+    draw: Option<Draw>,
 }
 
 /// An event whose turn it is.
@@ -40,6 +43,8 @@ pub(crate) struct Keyed<E: Send + Sync + 'static> {
     overflow: Overflow,
     marks: Marks,
     lanes: Pool,
+    /// Where it is recorded how long events wait, if it is.
+    meters: Option<Arc<Meters>>,
     /// Events that were taken and have not been handed to a drain or dropped.
     waiting: AtomicUsize,
     relief: Relief,
@@ -55,6 +60,8 @@ struct State<E: Send + Sync + 'static> {
     closed: bool,
     /// Looked at after each change of `waiting`, under the lock: the last look sees them all.
     pressure: Pressure,
+    /// How many events it has taken.
+    taken: u64,
 }
 
 /// What a drain does, for whoever counts it out.
@@ -102,6 +109,7 @@ impl<E: Send + Sync + 'static> Keyed<E> {
                 suspended: 0,
                 closed: false,
                 pressure: Pressure::new(shape.marks),
+                taken: 0,
             }),
             room: (0..parts)
                 .map(|n| Arc::new(Semaphore::new(part(n))))
@@ -110,6 +118,7 @@ impl<E: Send + Sync + 'static> Keyed<E> {
             overflow: shape.overflow,
             marks: shape.marks,
             lanes,
+            meters: shape.meters.clone(),
             waiting: AtomicUsize::new(0),
             relief: Relief::new(),
         })
@@ -161,7 +170,7 @@ impl<E: Send + Sync + 'static> Keyed<E> {
             return Err(EnqueueError::Closed(event));
         }
         match Arc::clone(self.part(key)).try_acquire_owned() {
-            Ok(place) => self.push(key, Queued { event, place }),
+            Ok(place) => self.push(key, event, place),
             Err(_) if self.state.lock().closed => Err(EnqueueError::Closed(event)),
             Err(_) => Err(EnqueueError::Full(event)),
         }
@@ -196,7 +205,7 @@ impl<E: Send + Sync + 'static> Keyed<E> {
             _ => place.await,
         };
         match place {
-            Ok(place) => self.push(key, Queued { event, place }),
+            Ok(place) => self.push(key, event, place),
             Err(_) => Err(EnqueueError::Closed(event)),
         }
     }
@@ -204,17 +213,26 @@ impl<E: Send + Sync + 'static> Keyed<E> {
     fn push(
         self: &Arc<Self>,
         key: Fingerprint,
-        queued: Queued<E>,
+        event: E,
+        place: OwnedSemaphorePermit,
     ) -> Result<Pushed<E>, EnqueueError<E>> {
         // Counted before the look at `closed`, and shutdown closes before it counts: either the event is refused or shutdown waits for it.
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state.lock();
         if state.closed {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
-            return Err(EnqueueError::Closed(queued.event));
+            return Err(EnqueueError::Closed(event));
         }
         state.pressure.rise(self.len());
+        let nth = state.taken;
+        state.taken += 1;
         drop(state);
+        let meters = self.meters.as_ref();
+        let queued = Queued {
+            draw: meters.and_then(|meters| meters.waits(nth)),
+            event,
+            place,
+        };
         if let Some((turn, queued)) = self.lines.line_up(key, queued) {
             self.make_due(Due { turn, queued });
         }
@@ -253,6 +271,10 @@ impl<E: Send + Sync + 'static> Keyed<E> {
         drop(state);
         if relieved {
             self.relief.comes();
+        }
+        let draw = due.as_ref().and_then(|due| due.queued.draw);
+        if let Some(meters) = &self.meters {
+            meters.arrived(Wait::Buffer, draw);
         }
         Found { due, start_drain }
     }

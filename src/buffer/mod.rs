@@ -42,6 +42,15 @@ impl<E: Send + Sync + 'static> Buffer<E> {
         }
     }
 
+    /// How many events the fullest lane has, and can hold.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn fullest_lane(&self) -> (usize, usize) {
+        match self {
+            Self::Queue(queue) => (queue.fullest(), queue.shape().capacity),
+            Self::Keyed(keyed) => (keyed.len(), keyed.capacity()),
+        }
+    }
+
     pub(crate) fn overflow(&self) -> Overflow {
         match self {
             Self::Queue(queue) => queue.shape().overflow,

@@ -44,7 +44,21 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 7] = [
+    /// The name, as labels of metrics have it: `oldest`, `newest`, `superseded`, `stream_dropped`, `released`, `runtime_ended`, `shutdown`. See [`DropReason`](crate::DropReason).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest",
+            Self::Newest => "newest",
+            Self::Superseded => "superseded",
+            Self::StreamDropped => "stream_dropped",
+            Self::Released => "released",
+            Self::RuntimeEnded => "runtime_ended",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
+    /// Every reason. See [`DropReason`](crate::DropReason).
+    pub const ALL: [Self; 7] = [
         Self::Oldest,
         Self::Newest,
         Self::Superseded,
@@ -70,6 +84,19 @@ impl Overflow {
             ));
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Overflow {
+    /// "wait", "wait up to 5s", "reject", "drop oldest", "drop newest"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wait => f.write_str("wait"),
+            Self::WaitUpTo(limit) => write!(f, "wait up to {limit:?}"),
+            Self::Reject => f.write_str("reject"),
+            Self::DropOldest => f.write_str("drop oldest"),
+            Self::DropNewest => f.write_str("drop newest"),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::marks::{IsClosed, Pressure, Relief};
 use super::shape::{Shape, Spot};
 use super::store::Store;
 use super::{DropReason, EnqueueError, Overflow, Places};
+use crate::metrics::Wait;
 use crate::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, timeout};
 
 /// A bounded queue that knows how many workers drain it.
@@ -24,6 +25,8 @@ struct State<E> {
     drains: usize,
     closed: bool,
     pressure: Pressure,
+    /// How many events it has taken.
+    taken: u64,
 }
 
 /// An event was taken.
@@ -43,6 +46,7 @@ impl<E: 'static> Queue<E> {
                 drains: 0,
                 closed: false,
                 pressure: Pressure::new(shape.marks),
+                taken: 0,
             }),
             rooms: (0..lanes)
                 .map(|_| Arc::new(Semaphore::new(shape.capacity)))
@@ -64,6 +68,12 @@ impl<E: 'static> Queue<E> {
 
     pub(crate) fn len(&self) -> usize {
         self.state.lock().store.len()
+    }
+
+    /// How many events are in the lane that has the most.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn fullest(&self) -> usize {
+        self.state.lock().store.fullest()
     }
 
     pub(crate) fn is_under_pressure(&self) -> bool {
@@ -108,6 +118,7 @@ impl<E: 'static> Queue<E> {
             }),
             Overflow::DropOldest => match state.store.pop_of(spot.lane) {
                 Some(oldest) => {
+                    let _ = state.store.take_draw(spot.lane);
                     let oldest = Some((oldest, DropReason::Oldest));
                     Ok(self.push(&mut state, spot, event, oldest))
                 }
@@ -187,6 +198,12 @@ impl<E: 'static> Queue<E> {
         dropped: Option<(E, DropReason)>,
     ) -> Pushed<E> {
         state.store.push(spot, event);
+        if let Some(meters) = &self.shape.meters {
+            if let Some(draw) = meters.waits(state.taken) {
+                state.store.note_draw(spot.lane, draw);
+            }
+            state.taken += 1;
+        }
         let events = state.store.lane_len(spot.lane);
         state.pressure.rise(events);
         Pushed {
@@ -214,8 +231,12 @@ impl<E: 'static> Queue<E> {
     pub(crate) fn pop_or_end_drain(&self) -> Option<E> {
         let mut state = self.state.lock();
         if let Some((lane, event)) = state.store.pop() {
+            let draw = state.store.take_draw(lane);
             self.rooms[lane].add_permits(1);
             self.let_go(state);
+            if let Some(meters) = &self.shape.meters {
+                meters.arrived(Wait::Buffer, draw);
+            }
             return Some(event);
         }
         #[cfg(fanfare_plant = "drain-ends-late")]
@@ -228,6 +249,7 @@ impl<E: 'static> Queue<E> {
     pub(crate) fn pop(&self) -> Option<E> {
         let mut state = self.state.lock();
         let (lane, event) = state.store.pop()?;
+        let _ = state.store.take_draw(lane);
         self.rooms[lane].add_permits(1);
         self.let_go(state);
         Some(event)

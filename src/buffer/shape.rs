@@ -6,6 +6,7 @@ use super::Overflow;
 use super::marks::Marks;
 use crate::error::{OptionError, check_count};
 use crate::keyed::{EventKey, Fingerprint};
+use crate::metrics::Meters;
 
 /// How often the oldest event of a lane is passed over before its turn comes, if nothing is said.
 const DEFAULT_AGING: usize = 16;
@@ -19,6 +20,8 @@ pub(crate) struct Shape<E> {
     pub(crate) marks: Marks,
     pub(crate) latest: Option<EventKey<E>>,
     pub(crate) lanes: Option<Lanes<E>>,
+    /// Where it is recorded how long events wait, if it is.
+    pub(crate) meters: Option<Arc<Meters>>,
 }
 
 /// The lanes of a buffer, the most urgent first.
@@ -44,6 +47,7 @@ impl<E> Shape<E> {
             marks: Marks::of_capacity(capacity),
             latest: None,
             lanes: None,
+            meters: None,
         }
     }
 

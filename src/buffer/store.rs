@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::shape::Spot;
 use crate::keyed::{ByFingerprint, Fingerprint};
+use crate::metrics::Draw;
 
 /// The events of a buffer: lanes, each first in, first out.
 ///
@@ -21,6 +22,8 @@ struct Lane<E> {
     events: VecDeque<E>,
     /// The keys of these events, if there are keys.
     keys: VecDeque<Fingerprint>,
+    /// Those of these events that were drawn to be timed, by how many will have left the lane before each.
+    drawn: VecDeque<(u64, Draw)>,
     /// How many events have left the lane at its front.
     left: u64,
     /// How often another lane was served since this one has had events or was served.
@@ -39,6 +42,7 @@ impl<E> Lane<E> {
         Self {
             events: VecDeque::new(),
             keys: VecDeque::new(),
+            drawn: VecDeque::new(),
             left: 0,
             passed_over: 0,
         }
@@ -97,6 +101,28 @@ impl<E> Store<E> {
             lane.keys.push_back(key);
         }
         lane.events.push_back(event);
+    }
+
+    /// The event that is the last of its lane was drawn to be timed.
+    pub(super) fn note_draw(&mut self, lane: usize, draw: Draw) {
+        let lane = &mut self.lanes[lane];
+        let number = lane.left + lane.events.len() as u64 - 1;
+        lane.drawn.push_back((number, draw));
+    }
+
+    /// The draw of the event that has just left this lane, if it was drawn. Those of events that were dropped before it go too.
+    pub(super) fn take_draw(&mut self, lane: usize) -> Option<Draw> {
+        let lane = &mut self.lanes[lane];
+        loop {
+            let (number, draw) = *lane.drawn.front()?;
+            if number >= lane.left {
+                return None;
+            }
+            lane.drawn.pop_front();
+            if number + 1 == lane.left {
+                return Some(draw);
+            }
+        }
     }
 
     /// Takes the next event, and says of which lane it was.

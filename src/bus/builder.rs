@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Bus;
 use crate::buffer::{Marks, Overflow};
-use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
+use crate::dispatch::{DeadEvents, Dispatch, Lifecycle, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
 use crate::layer::{Layers, RateLimit, layer_methods};
@@ -159,6 +159,12 @@ impl BusBuilder {
         self
     }
 
+    /// Adds a callback for whatever listener of any signal comes or goes. Callbacks of a signal are called too. See [`SignalBuilder::on_lifecycle`].
+    pub fn on_lifecycle(mut self, callback: impl Fn(&Lifecycle) + Send + Sync + 'static) -> Self {
+        self.options.on_lifecycle.push(Arc::new(callback));
+        self
+    }
+
     /// What happens to an event that nobody listens to. See [`SignalBuilder::dead_events`].
     pub fn dead_events(mut self, policy: DeadEvents) -> Self {
         self.options.dead_events = policy;
@@ -235,6 +241,7 @@ impl BusBuilder {
     /// The first option whose value is outside its limits, of the bus or of one of its signals.
     pub fn try_build(mut self) -> Result<Bus, OptionError> {
         self.options.check()?;
+        self.options.board.take_level(&mut self.options.level);
         if let Some(limit) = &self.emission_limit {
             limit.check()?;
             self.options.tolls.push(limit.toll());
@@ -252,6 +259,14 @@ impl BusBuilder {
             configured(&bus, self.options.clone(), self.layers.clone())?;
         }
         Ok(bus)
+    }
+}
+
+/// For what stands above.
+#[cfg(feature = "metrics")]
+impl BusBuilder {
+    pub(crate) fn options(&mut self) -> &mut Options {
+        &mut self.options
     }
 }
 

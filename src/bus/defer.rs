@@ -140,7 +140,7 @@ impl Scope {
             return;
         }
         drop(collected);
-        tracing::warn!(events = more.len(), types = ?more, "a scope was given events after its work had ended: they are dropped");
+        tracing::warn!(count = more.len(), types = ?more, "a scope was given events after its work had ended: they are dropped");
     }
 
     /// How many events there are; none once the work has ended. See [`Scope`](crate::Scope).
@@ -194,7 +194,7 @@ impl Drop for Emitting {
     fn drop(&mut self) {
         if let Some((events, types)) = self.0.not_emitted() {
             tracing::warn!(
-                events,
+                count = events,
                 types,
                 "deferred events were dropped, since `defer` was dropped before they were emitted"
             );

@@ -1,18 +1,29 @@
 //! The handle.
 
+#[cfg(feature = "metrics")]
+use std::any::Any;
 use std::fmt;
 use std::future::ready;
+#[cfg(feature = "metrics")]
+use std::sync::OnceLock;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::BusBuilder;
 use super::map::Map;
-use crate::dispatch::{Core, Emit, Options};
+use crate::dispatch::{Core, Emit, Options, Stats};
 use crate::event::{Erased, Event};
 use crate::layer::{ChangeError, Layers};
 use crate::listener::{AnyEmission, Onward};
+#[cfg(feature = "metrics")]
+use crate::metrics::Board;
+#[cfg(feature = "metrics")]
+use crate::pool::Pool;
 use crate::registry::{Home, Metadata};
-use crate::signal::{Description, Inner, Shutdown, Signal, Subscription, resize, shutdown};
+use crate::signal::{
+    AnySignal, Description, Inner, Shutdown, Signal, Subscription, Teller, resize, shutdown,
+    tell_of_begin, tell_of_end,
+};
 
 /// All signals of a service, found by event type. Cheap to clone; clones are the same bus.
 ///
@@ -55,6 +66,9 @@ pub(super) struct Shared {
     layers: Layers,
     /// Counts the events of types that have no signal, speaks for them, and is closed with the bus.
     unknown: Arc<Core>,
+    /// What the floor above has seen of it when it last looked how it does.
+    #[cfg(feature = "metrics")]
+    looked_at: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Onward for Shared {
@@ -84,7 +98,7 @@ impl Bus {
     }
 
     pub(super) fn with_options(options: Options, layers: Layers, name: Arc<str>) -> Self {
-        let home = Arc::new(Home::new(name));
+        let home = Arc::new(Home::new(name, options.meters()));
         home.set_observers(options.on_change.clone());
         let pool = options.pool.clone();
         let bus = Self {
@@ -93,6 +107,8 @@ impl Bus {
                 unknown: Arc::new(Core::new(&home, "", options.clone())),
                 options,
                 layers,
+                #[cfg(feature = "metrics")]
+                looked_at: OnceLock::new(),
             }),
         };
         if let Some(pool) = pool {
@@ -101,8 +117,29 @@ impl Bus {
         bus
     }
 
-    pub(super) fn home(&self) -> &Arc<Home> {
+    pub(crate) fn home(&self) -> &Arc<Home> {
         &self.inner.unknown.home
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn looked_at(&self) -> &OnceLock<Box<dyn Any + Send + Sync>> {
+        &self.inner.looked_at
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn board(&self) -> &Board {
+        &self.inner.options.board
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn signals(&self) -> Vec<Arc<dyn AnySignal>> {
+        self.inner.signals.all()
+    }
+
+    /// The pool of the bus, if it was given one.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn pool(&self) -> Option<&Pool> {
+        self.inner.options.pool.as_ref()
     }
 
     /// The signal of one event type, if there is one.
@@ -137,7 +174,7 @@ impl Bus {
         });
         // Shutdown closes first and then looks for signals: one that it did not find is closed here.
         if self.is_closed() {
-            crate::signal::AnySignal::close(&*signal);
+            signal.close();
         }
         if self.inner.unknown.ended.has_fired() {
             signal.core.ended.fire();
@@ -190,13 +227,16 @@ impl Bus {
     /// ```
     pub async fn shutdown(&self, limit: Duration) -> Shutdown {
         let unknown = &self.inner.unknown;
-        unknown.gate.close(&unknown.home);
-        let left = shutdown(self.inner.signals.all(), limit).await;
+        if unknown.gate.close(&unknown.home) {
+            tell_of_begin(&unknown.home);
+        }
+        let left = shutdown(self.inner.signals.all(), limit, Teller::Together).await;
         // In this order: a signal that is made meanwhile is found here, or finds that it has ended.
         unknown.ended.fire();
         for signal in self.inner.signals.all() {
             signal.core().ended.fire();
         }
+        tell_of_end(&unknown.home, &left);
         left
     }
 
@@ -327,6 +367,25 @@ impl Bus {
             .iter()
             .map(|signal| signal.describe())
             .collect()
+    }
+
+    /// What all signals have done together, and the events that no signal was there for: as if the bus were one signal. See [`Stats`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let bus = fanfare::Bus::new();
+    /// bus.on(async |_: u32| {});
+    /// bus.emit(1_u32).await;
+    /// bus.emit("nobody listens").await;
+    /// assert_eq!((bus.stats().emissions(), bus.stats().dead()), (2, 1));
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        let signals = self.inner.signals.all();
+        let unknown = self.inner.unknown.stats();
+        signals
+            .iter()
+            .fold(unknown, |sum, signal| sum.plus(&signal.core().stats()))
     }
 
     /// How many events were emitted whose type no listener has ever been registered for. See [`Bus`](crate::Bus).

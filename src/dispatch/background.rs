@@ -7,13 +7,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::{Core, Pass};
+use crate::actor::acting_alone;
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease, Outer};
-use crate::event::Delivery;
-use crate::listener::{Closing, Keeper, NextTurn, Rest};
-use crate::outcome::{Cancellation, Cause, Counts, Flow, Skip, Verdict, catch};
+use crate::event::{Call, Delivery};
+use crate::listener::{Closing, Ended, Keeper, NextTurn, Rest};
+use crate::outcome::{Cancellation, Cause, Flow, Skip, Verdict, catch};
 use crate::pool::Acquire;
-use crate::registry::Listed;
+use crate::registry::{Listed, Setting};
 use crate::sync::{Handle, OwnedSemaphorePermit};
 
 /// What the calls of one listener may ask of its signal.
@@ -50,15 +51,8 @@ impl Keep {
             passes: (pass, roots),
         })
     }
-}
 
-impl Keeper for Keep {
-    fn hold(&self) -> Option<Box<dyn Any + Send>> {
-        let core = self.core.upgrade()?;
-        Some(Box::new(self.mark(Pass::of_begun(&core))?))
-    }
-
-    fn run(&self, rest: Rest) -> Result<(), Rest> {
+    fn spawn(&self, rest: Rest, delivery: &Delivery, again: Option<Ended>) -> Result<(), Rest> {
         let Some(core) = self.core.upgrade() else {
             return Err(rest);
         };
@@ -68,10 +62,14 @@ impl Keeper for Keep {
         let (Some(room), Some(runtime), Some(mark)) = parts else {
             return Err(rest);
         };
+        let call = Arc::clone(delivery.call());
+        call.ask_for_span();
         let task = Background {
             core,
+            call,
             began: clock::now(),
             rest: Some(rest),
+            again,
             taking: None,
             acquire: None,
             mark,
@@ -80,6 +78,27 @@ impl Keeper for Keep {
         };
         runtime.spawn(task.run());
         Ok(())
+    }
+}
+
+impl Keeper for Keep {
+    fn hold(&self) -> Option<Box<dyn Any + Send>> {
+        let core = self.core.upgrade()?;
+        Some(Box::new(self.mark(Pass::of_begun(&core))?))
+    }
+
+    fn run(&self, rest: Rest, delivery: &Delivery) -> Result<(), Rest> {
+        self.spawn(rest, delivery, None)
+    }
+
+    fn run_again(&self, rest: Rest, delivery: &Delivery, ended: Ended) -> Result<(), Rest> {
+        self.spawn(rest, delivery, Some(ended))
+    }
+
+    fn begins_again(&self) {
+        if let Some(listed) = self.listed() {
+            listed.record().called_again();
+        }
     }
 
     fn runtime(&self) -> Option<Handle> {
@@ -129,15 +148,25 @@ impl Keeper for Keep {
         ))
     }
 
+    fn breaker_told(&self, before: &str, after: &str) {
+        let Some(listed) = self.listed() else { return };
+        let record = listed.record();
+        if !record.is_removed() {
+            let (who, before, after) = (record.identity(), before.to_owned(), after.to_owned());
+            let setting = Setting::CircuitBreaker;
+            record.home.changed(Some(who), setting, before, after);
+        }
+    }
+
     fn disable(&self) {
         if let Some(listed) = self.listed() {
-            listed.record().disable();
+            acting_alone(|| listed.record().disable());
         }
     }
 
     fn pause(&self, time: Duration) {
         if let Some(listed) = self.listed() {
-            listed.record().pause(Some(time), None);
+            acting_alone(|| listed.record().pause(Some(time), None));
         }
     }
 }
@@ -170,9 +199,12 @@ impl Drop for Leased {
 /// One call in a task of its own, which nobody waits for but shutdown. Field order is drop order: whoever sees the permit free sees the mark gone.
 struct Background {
     core: Arc<Core>,
+    call: Arc<Call>,
     began: Instant,
     /// What runs; taken when it has ended.
     rest: Option<Rest>,
+    /// Who is told of the end, if no emission has made the call and so no report says `Deferred`.
+    again: Option<Ended>,
     taking: Option<Acquire>,
     acquire: Option<Acquire>,
     mark: Mark,
@@ -191,7 +223,7 @@ impl Background {
             drained.as_mut().poll(cx).map(|()| None)
         });
         match verdict.await {
-            Some(verdict) => self.tell(verdict),
+            Some(verdict) => self.ended(verdict),
             None => self.cancel(Cancellation::Shutdown),
         }
     }
@@ -236,19 +268,35 @@ impl Background {
         if let Err(message) = dropped {
             tracing::error!(listener = %self.mark.listed.record().identity(), %message, "a cancelled listener panicked while it was dropped");
         }
-        self.tell(Verdict::not(Cause::Cancelled(why)));
+        self.tell(Cause::Cancelled(why));
     }
 
-    /// The report has said `Deferred`; this is what came of it.
-    fn tell(&self, verdict: Verdict) {
-        let Some(cause) = verdict.into_cause() else {
-            return;
-        };
-        let mut counts = Counts::default();
-        counts.add(cause.outcome());
-        self.core.counters.add_not_done(&counts);
+    /// It has come to its end. Counted before whoever waits for it goes on.
+    fn ended(&mut self, verdict: Verdict) {
+        let again = self.again.take();
+        let cause = verdict.into_cause();
+        match &cause {
+            Some(cause) => self.tell(cause.clone()),
+            // Its report has said `Deferred`, and there is no more to say.
+            None => drop(self.call.take_span()),
+        }
+        if again.is_some() && cause.is_none() {
+            self.core.home.totals.done_apart();
+        }
+        if let Some(ended) = again {
+            ended(cause);
+        }
+    }
+
+    /// What came of it, beside what the report has said. In the span of the call.
+    fn tell(&self, cause: Cause) {
+        let span = self.call.take_span();
         let record = self.mark.listed.record();
-        self.core.tell_late(record, cause, self.began);
+        if !cause.outcome().is_failure() {
+            self.core.counters.add_one(cause.outcome());
+            record.not_done(&cause);
+        }
+        span.in_scope(|| self.core.tell_late(record, cause, self.began));
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::running::Occupancy;
+use super::timing::since;
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Link, Outer};
@@ -22,6 +23,7 @@ pub(super) fn start<E: Event>(
     event: E,
     outer: Option<Arc<Link>>,
     (occupancy, share, turn): (Occupancy<E>, Option<Held>, u64),
+    timed: bool,
 ) -> Result<impl Future<Output = Verdict> + Send + use<E>, Cause> {
     let handle = core.options.handle();
     let handle = handle.ok_or(Cause::Rejected(Rejection::NoRuntime))?;
@@ -61,6 +63,10 @@ pub(super) fn start<E: Event>(
         let verdict = frame
             .enter(|| catch(|| listener(event)))
             .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));
+        if timed {
+            let took = since(started);
+            record.timed(took, took);
+        }
         on_thread.finish(verdict, started);
     });
     Ok(Blocking { thread, call })

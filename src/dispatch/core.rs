@@ -13,9 +13,12 @@ use super::turn::AnyKeyed;
 use super::voice::Voice;
 use super::watch::Alarm;
 use crate::clock::{self, Instant};
+use crate::context::Calls;
 use crate::key::Key;
-use crate::outcome::{Cause, Report, ReportEntry, catch};
+use crate::metrics::Follower;
+use crate::outcome::{Cause, Rejection, Report, ReportEntry, catch};
 use crate::registry::{Home, Nth, Record};
+use crate::span::Sampler;
 use crate::sync::{Ordering, Semaphore};
 
 /// A poll that takes so long keeps other tasks of its thread waiting.
@@ -29,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) home: Arc<Home>,
     /// Listeners run in the emitter's task, and nothing but them is to be looked at while they do.
     pub(crate) plain: bool,
+    /// Which of its emissions have a span, if any.
+    pub(crate) spans: Option<Box<Sampler>>,
     /// Every listener has a task of its own.
     pub(crate) in_tasks: bool,
     pub(crate) event_type: &'static str,
@@ -52,15 +57,19 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(home: &Arc<Home>, event_type: &'static str, options: Options) -> Self {
+        let plain = options.mode() != Dispatch::Parallel
+            && options.pool.is_none()
+            && options.token.is_none()
+            && options.timing == Timing::Auto
+            && options.tolls.is_empty()
+            && options.spans.is_none();
+        let spans = options.spans.map(|rule| Box::new(Sampler::new(rule)));
         Self {
             id: home.id,
             name: Arc::clone(&home.name),
             home: Arc::clone(home),
-            plain: options.mode() != Dispatch::Parallel
-                && options.pool.is_none()
-                && options.token.is_none()
-                && options.timing == Timing::Auto
-                && options.tolls.is_empty(),
+            plain,
+            spans,
             in_tasks: options.mode() == Dispatch::Parallel,
             background: Arc::new(Semaphore::new(options.max_background)),
             event_type,
@@ -105,6 +114,13 @@ impl Core {
         self.roots.get().map_or(&[], Vec::as_slice)
     }
 
+    /// Calls that go on in the background.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn in_background(&self) -> usize {
+        let free = self.background.available_permits();
+        self.options.max_background.saturating_sub(free)
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         if let Some(host) = self.home.host() {
             host.settle();
@@ -137,6 +153,7 @@ impl Core {
     /// Counts and tells of a call that ended after its report was made, if it failed.
     pub(super) fn tell_late(&self, record: &Record, cause: Cause, began: Instant) {
         if cause.outcome().is_failure() {
+            self.counters.add_one(cause.outcome());
             record.not_done(&cause);
             self.tell(&ReportEntry {
                 index: 0,
@@ -196,9 +213,9 @@ impl Core {
                 signal = %self.name,
                 key = record.key().map(Key::as_str),
                 location = %record.location,
-                events,
+                count = events,
                 types,
-                why,
+                reason = why,
                 suppressed,
                 "follow-up events were dropped"
             );
@@ -222,8 +239,13 @@ impl Core {
     /// Events of the buffer that will not be delivered.
     pub(crate) fn warn_of_dropped(&self, events: usize, reason: impl std::fmt::Display) {
         if let Some(suppressed) = self.voice.may_speak() {
-            tracing::warn!(signal = %self.name, events, %reason, suppressed, "buffered events were dropped");
+            tracing::warn!(signal = %self.name, count = events, %reason, suppressed, "buffered events were dropped");
         }
+    }
+
+    /// An emission none of whose listeners are called, or none that are left.
+    pub(super) fn note_rejected(&self, listeners: usize, rejection: &Rejection) {
+        tracing::debug!(signal = %self.name, count = listeners, cause = %rejection, "an emission was rejected");
     }
 
     /// A stream has missed its first event, and whoever reads it has not asked to be told.
@@ -260,11 +282,26 @@ impl Core {
                 signal = %self.name,
                 key = record.key().map(Key::as_str),
                 location = %record.location,
-                events,
+                count = events,
                 %cause,
                 suppressed,
                 "events that a listener held were dropped"
             );
+        }
+    }
+}
+
+impl Follower for Core {
+    fn level_changed(&self) {
+        let is_slow = || !self.plain || self.home.meters.may_time();
+        let mut slow = is_slow();
+        loop {
+            self.gate.set_slow(slow);
+            // Whoever changes something at the same time may have looked before and said so after.
+            let now = is_slow();
+            if std::mem::replace(&mut slow, now) == now {
+                return;
+            }
         }
     }
 }
@@ -288,5 +325,20 @@ impl DeadEvents {
                 }
             }
         }
+    }
+}
+
+impl Calls for Core {
+    fn listener(&self, _: usize) -> u64 {
+        // What runs between the calls is no listener's; no listener has this number.
+        0
+    }
+
+    fn signal(&self) -> u64 {
+        self.id
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
     }
 }

@@ -13,14 +13,17 @@ use super::options::{Dispatch, OnError};
 use super::running::{Finished, Parked, Place, is_blocking};
 use super::start::Start;
 use super::tasks::{Shared, Tasks};
+use super::timing::timed_if;
 use super::turn::Its;
 use super::watch::{Ended, Watch};
 use crate::clock;
 use crate::context::{Frame, Link, Loan, Outer};
 use crate::event::Event;
+use crate::metrics::Draw;
 use crate::outcome::{Cause, Rejection, ReportEntry, Skip, catch};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Nth, Sides};
+use crate::span::EmissionSpan;
 
 /// What an emission has that is more than one pass. Field order is drop order: the running listeners first, then the permit, the loan of the outer listener's
 /// permit, the turn, and the pass.
@@ -48,6 +51,9 @@ pub(super) struct More<'a, E: Event> {
     /// Each call of this poll is timed.
     probe: bool,
     pub(super) suspended: bool,
+    /// If the emission is drawn, some of its calls are timed.
+    pub(super) draw: Option<Draw>,
+    pub(super) span: Option<EmissionSpan>,
     pub(super) pass: Option<Pass>,
 }
 
@@ -68,6 +74,8 @@ impl<E: Event> Default for More<'_, E> {
             own_polled: false,
             probe: false,
             suspended: false,
+            draw: None,
+            span: None,
             pass: None,
         }
     }
@@ -279,6 +287,7 @@ impl<E: Event> State<'_, E> {
             permit: &mut more.permit,
             turn: more.turn.share(),
             timed_from: None,
+            draw: more.draw,
             list: number,
             sides: &more.sides,
         };
@@ -317,6 +326,7 @@ impl<E: Event> State<'_, E> {
         };
         let registry = self.registry.expect("nothing runs without a signal");
         let more = self.more();
+        let draw = more.draw;
         let (outer, sides) = (&mut more.outer, &mut more.sides);
         let turn = more.turn.share().cloned();
         let tasks = more.active.tasks(|| {
@@ -330,6 +340,7 @@ impl<E: Event> State<'_, E> {
                 list,
                 sides: std::mem::take(sides),
                 of_held,
+                draw,
             };
             Some(Tasks::new(handle, shared, left + 1))
         });
@@ -355,12 +366,14 @@ impl<E: Event> State<'_, E> {
         }
         if more.permit.is_none() {
             let admitted = more.admitted;
+            let drawn = core.home.meters.times(more.draw);
             let acquire = more.acquire.get_or_insert_with(|| {
-                if admitted {
+                let acquire = if admitted {
                     pool.acquire()
                 } else {
                     pool.admit()
-                }
+                };
+                timed_if(drawn, core, acquire)
             });
             let acquired = ready!(acquire.as_mut().poll(cx));
             more.acquire = None;
@@ -443,6 +456,8 @@ impl<E: Event> State<'_, E> {
     }
 
     pub(super) fn reject(&mut self, rejection: &Rejection) {
+        let left = self.snapshot().entries.len() - self.next;
+        self.core.note_rejected(left, rejection);
         self.rest(|_| Cause::Rejected(rejection.clone()));
     }
 
@@ -470,11 +485,7 @@ impl<E: Event> State<'_, E> {
             Active::Tasks(tasks) => cancelled.extend(tasks.cancel()),
         }
         for (index, entry) in cancelled {
-            let cause = if is_blocking(&entry) {
-                ended.cause()
-            } else {
-                ended.cause_of_running()
-            };
+            let cause = ended.cause_of(is_blocking(&entry));
             self.not_done(index, &entry, cause, None);
         }
         self.pass_over_rest(&ended.cause());

@@ -15,12 +15,13 @@ use super::core::LONG;
 use super::course::More;
 use super::options::Timing;
 use super::running::Place;
+use super::timing::{Clocked, Untimed, ended};
 use super::turn::Its;
 use super::watch::Ended;
 use super::{Core, Pass};
 use crate::buffer::Queued;
 use crate::clock::{self, Coarse};
-use crate::context::{Calls, Frame, Outer, cause, within};
+use crate::context::{Frame, Outer, cause, within};
 use crate::event::{Envelope, Event};
 use crate::keyed::Turn;
 use crate::listener::Payload;
@@ -63,7 +64,7 @@ pub(super) struct State<'a, E: Event> {
     /// No further listener is to start.
     pub(super) stopped: bool,
     /// What it means if the emission is dropped.
-    if_dropped: Cancellation,
+    pub(super) if_dropped: Cancellation,
     pub(super) tally: Tally,
     /// What an emission that is one pass does not need.
     pub(super) more: Option<Box<More<'a, E>>>,
@@ -192,7 +193,7 @@ impl<'a, E: Event> State<'a, E> {
             return Poll::Ready(self.nobody());
         };
         #[cfg(fanfare_plant = "gate-looked-at-first")]
-        let open = self.may_begin();
+        let marks = self.core.gate.marks();
         // Before anything is looked at: whoever closes the signal or removes a listener waits for this version.
         let held = registry.hold();
         let version = held.number;
@@ -211,24 +212,24 @@ impl<'a, E: Event> State<'a, E> {
             _ => kept = Some(held),
         }
         #[cfg(not(fanfare_plant = "gate-looked-at-first"))]
-        let open = self.may_begin();
-        if !open {
+        let marks = self.core.gate.marks();
+        if marks.is_closed() && !self.is_inside() {
             self.phase = Phase::Finished;
             self.list = List::Nobody;
             return Poll::Ready(Report::closed());
         }
         self.phase = Phase::Running;
         let list = self.snapshot();
-        let shares = list.shares || (self.core.in_tasks && list.lends);
+        let shares = list.shares;
         let first = list.shards.begin(Seat::of_this_thread());
         let sampled = first | shard::tick(SAMPLE);
         if shares {
             self.share();
         }
-        if sampled || kept.is_some() || !self.is_plain(outer) {
+        if sampled || kept.is_some() || marks.is_slow() || !self.may_pass(outer) {
             return self.poll_first(own, outer, version, sampled, cx);
         }
-        if self.pass(own.as_mut(), outer, version, cx) {
+        if self.pass(own.as_mut(), outer, version, Untimed, cx) {
             return Poll::Ready(self.all_done());
         }
         self.poll_on(own, outer, version, false, cx)
@@ -268,7 +269,7 @@ impl<'a, E: Event> State<'a, E> {
             .then(|| (self.note_time(), Arc::clone(self.snapshot())));
         let suspect = |list: &Snapshot<E>| list.later_suspect.load(Ordering::Relaxed);
         let probe = sample.as_ref().is_some_and(|(_, list)| suspect(list));
-        let polled = self.poll_on(own, outer, version.number, probe, cx);
+        let polled = self.go_on(own, outer, version.number, probe, cx);
         if let Some((since, list)) = sample {
             // A poll that is short says nothing of the others of its emission.
             if clock::now().saturating_duration_since(since) >= LONG {
@@ -303,20 +304,33 @@ impl<'a, E: Event> State<'a, E> {
             self.core.dead_event(self.core.event_type);
             return Poll::Ready(self.all_done());
         }
+        if self.core.in_tasks && self.snapshot().lends && !self.snapshot().shares {
+            self.share();
+        }
         let timed = sampled || self.core.options.timing == Timing::On;
         let since = timed.then(|| self.note_time());
         let sample = sampled.then(|| Arc::clone(self.snapshot()));
         let suspect = self.snapshot().suspect.load(Ordering::Relaxed);
-        let polled = if self.is_plain(outer) && !suspect {
-            // Not the listeners but the pass as a whole is timed.
-            if self.pass(own.as_mut(), outer, version, cx) {
+        let drawn = self.drawn();
+        let polled = if self.core.plain && self.may_pass(outer) && !suspect {
+            // Unless it is drawn, not the listeners but the pass as a whole is timed.
+            let all_done = match drawn {
+                None => self.pass(own.as_mut(), outer, version, Untimed, cx),
+                Some(draw) => {
+                    let laps = &Clocked::new(self.core, draw);
+                    self.pass(own.as_mut(), outer, version, laps, cx)
+                }
+            };
+            if all_done {
+                ended(self.core, drawn);
                 Poll::Ready(self.all_done())
             } else {
+                self.more().draw = drawn;
                 self.poll_on(own, outer, version, false, cx)
             }
         } else {
-            self.begin(outer);
-            self.poll_on(own, outer, version, sampled && suspect, cx)
+            self.more().draw = drawn;
+            self.begin_on(own, outer, version, sampled && suspect, cx)
         };
         if let (Some(since), Some(list)) = (since, sample) {
             let long = clock::now().saturating_duration_since(since) >= LONG;
@@ -327,7 +341,7 @@ impl<'a, E: Event> State<'a, E> {
 
     /// Goes on with what a pass has left, or what suspended in an earlier poll.
     #[inline(never)]
-    fn poll_on(
+    pub(super) fn poll_on(
         &mut self,
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
@@ -357,6 +371,9 @@ impl<'a, E: Event> State<'a, E> {
             self.more().permit = None;
             self.count();
             self.leave_door();
+            if !self.snapshot().of_held {
+                ended(core, self.more().draw);
+            }
             self.phase = Phase::Returning;
         }
         assert!(
@@ -410,12 +427,11 @@ impl<'a, E: Event> State<'a, E> {
 
     /// Whether the listeners that are plain themselves can be called in one pass.
     #[inline]
-    fn is_plain(&self, outer: Outer<'_>) -> bool {
-        self.core.plain
-            && self.more.is_none()
+    fn may_pass(&self, outer: Outer<'_>) -> bool {
+        self.more.is_none()
             && !self.snapshot().entries.is_empty()
-            && outer.lease().is_none()
-            && outer.depth() < self.core.options.recursion_limit
+            && (matches!(outer, Outer::Nothing)
+                || (outer.lease().is_none() && outer.depth() < self.core.options.recursion_limit))
     }
 
     fn note_time(&self) -> clock::Instant {
@@ -455,13 +471,19 @@ impl<'a, E: Event> State<'a, E> {
     /// The emission is dropped.
     #[inline]
     fn dropped(&mut self, own: Pin<&mut Place<E>>) {
-        if matches!(self.phase, Phase::New | Phase::Running) {
+        if self.phase != Phase::Finished {
             self.abandon(own);
         }
     }
 
+    /// Apart, so that what is done for each emission that has ended stays small.
     #[cold]
+    #[inline(never)]
     fn abandon(&mut self, own: Pin<&mut Place<E>>) {
+        self.abandon_traced(|state| state.end_early(own));
+    }
+
+    fn end_early(&mut self, own: Pin<&mut Place<E>>) {
         if self.phase == Phase::New {
             let Some(registry) = self.registry.filter(|_| self.may_begin()) else {
                 return;
@@ -474,20 +496,5 @@ impl<'a, E: Event> State<'a, E> {
         self.cancel(own, Ended::Cancelled(self.if_dropped));
         self.more().permit = None;
         self.count();
-    }
-}
-
-impl Calls for Core {
-    fn listener(&self, _: usize) -> u64 {
-        // What runs between the calls is no listener's; no listener has this number.
-        0
-    }
-
-    fn signal(&self) -> u64 {
-        self.id
-    }
-
-    fn name(&self) -> &Arc<str> {
-        &self.name
     }
 }

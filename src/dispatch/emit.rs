@@ -118,13 +118,16 @@ impl<'a, E: Event> Emit<'a, E> {
     /// # Ok(()) }
     /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.emission.envelope().headers.insert(name, value);
+        self.emission.envelope().set_header(name, value);
         self
     }
 
     /// Sends headers along. See [`header`](Self::header).
     pub fn headers(mut self, headers: &Headers) -> Self {
-        self.emission.envelope().headers.extend(headers.iter());
+        let envelope = self.emission.envelope();
+        for (name, value) in headers.iter() {
+            envelope.set_header(name, value);
+        }
         self
     }
 

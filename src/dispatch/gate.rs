@@ -5,28 +5,73 @@ use std::sync::Arc;
 use super::Core;
 use crate::context::{count_within, is_within};
 use crate::registry::{Before, Home};
-use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, Ordering};
+
+/// No emission may begin.
+const CLOSED: u32 = 1;
+/// An emission takes more than a pass, or is looked at while it runs.
+const SLOW: u32 = 1 << 1;
 
 #[derive(Default)]
 pub(crate) struct Gate {
     inside: AtomicUsize,
-    closed: AtomicBool,
+    /// [`CLOSED`], and what else stands in the way of an emission that begins: one look sees all.
+    marks: AtomicU32,
     /// Who was polled when it was closed.
     before: Mutex<Before>,
+}
+
+/// What stood in the way when somebody looked.
+#[derive(Clone, Copy)]
+pub(super) struct Marks(u32);
+
+impl Marks {
+    #[inline]
+    pub(super) fn is_closed(self) -> bool {
+        self.0 & CLOSED != 0
+    }
+
+    #[inline]
+    pub(super) fn is_slow(self) -> bool {
+        self.0 & SLOW != 0
+    }
 }
 
 impl Gate {
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+        self.marks().is_closed()
+    }
+
+    /// What stands in the way of an emission that begins.
+    #[inline]
+    pub(super) fn marks(&self) -> Marks {
+        Marks(self.marks.load(Ordering::SeqCst))
+    }
+
+    /// Says whether emissions take more than a pass, or are looked at.
+    pub(super) fn set_slow(&self, slow: bool) {
+        if slow {
+            self.marks.fetch_or(SLOW, Ordering::SeqCst);
+        } else {
+            self.marks.fetch_and(!SLOW, Ordering::SeqCst);
+        }
     }
 
     /// Lets no emission begin from here on. One that is in its first poll has not seen it; the version that it has in hand is waited for.
-    pub(crate) fn close(&self, home: &Home) {
-        self.closed.store(true, Ordering::SeqCst);
+    /// True if it was open.
+    pub(crate) fn close(&self, home: &Home) -> bool {
+        let first = self.marks.fetch_or(CLOSED, Ordering::SeqCst) & CLOSED == 0;
         let before = home.renew();
         let old = std::mem::replace(&mut *self.before.lock(), before);
         drop(old);
+        first
+    }
+
+    /// What shutdown waits for: emissions that go on beyond one poll, threads, calls in the background.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn inside(&self) -> usize {
+        self.inside.load(Ordering::Relaxed)
     }
 
     /// Whether the caller is in the middle of a poll that is waited for: the last of the others to leave wakes nobody then.

@@ -168,6 +168,7 @@ impl<E: Event> Deliverer for Holding<E> {
         let mut counts = Counts::default();
         counts.add_many(cause.outcome(), events);
         core.counters.add_not_done(&counts);
+        record.count(cause.outcome(), events as u64);
         if cause.outcome().is_failure() {
             for _ in 0..events {
                 core.tell(&ReportEntry {

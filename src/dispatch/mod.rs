@@ -19,12 +19,17 @@ mod emission;
 mod emit;
 mod gate;
 mod hold;
+mod lifecycle;
 mod options;
 mod pass;
 mod running;
 mod start;
 mod stats;
+#[cfg(feature = "serde")]
+mod stats_serde;
 mod tasks;
+mod timing;
+mod traced;
 mod turn;
 mod voice;
 mod watch;
@@ -36,6 +41,10 @@ pub(crate) use emit::Detached;
 pub use emit::Emit;
 pub(crate) use gate::Pass;
 pub(crate) use hold::Holding;
+pub use lifecycle::Lifecycle;
+#[cfg(feature = "metrics")]
+pub(crate) use lifecycle::OnLifecycle;
+pub(crate) use lifecycle::moves;
 pub(crate) use options::Options;
 pub use options::{DeadEvent, DeadEvents, Dispatch, OnError, Order, Timing};
 pub use stats::Stats;

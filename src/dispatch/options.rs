@@ -5,19 +5,27 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::lifecycle::OnLifecycle;
 use crate::buffer::{Marks, Overflow, Shape};
 use crate::error::{OptionError, check_count, check_replay};
 use crate::keyed::{DEFAULT_LANES, check_lanes};
 use crate::listener::Toll;
+use crate::metrics::{Board, Level, Meters};
 use crate::outcome::ReportEntry;
 use crate::pool::Pool;
 use crate::registry::OnChange;
+use crate::span::Rule;
 use crate::sync::Handle;
 
 /// How the listeners of one emission run.
 ///
 /// Stages are barriers in every mode: all listeners of a stage have finished before the next stage starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Dispatch {
     /// Each listener is started in order in the emitter's task and polled there; those that suspend go on together. The default without a pool.
@@ -156,14 +164,21 @@ pub(crate) struct Options {
     pub(crate) max_detached: usize,
     pub(crate) max_background: usize,
     pub(crate) timestamps: bool,
+    /// What the signals of a bus share of what is measured.
+    pub(crate) board: Board,
+    /// How much of this signal is measured, if that was said of it.
+    pub(crate) level: Option<Level>,
     pub(crate) max_listeners: usize,
     pub(crate) recursion_limit: usize,
     /// How many of its last events a signal keeps for those who come late.
     pub(crate) replay: Option<usize>,
     /// What an emission pays, in this order: the signal's own limit first, then that of its bus.
     pub(crate) tolls: Vec<Arc<dyn Toll>>,
+    /// Which emissions have a span, if any.
+    pub(crate) spans: Option<Rule>,
     pub(crate) on_failure: Vec<OnFailure>,
     pub(crate) on_change: Vec<OnChange>,
+    pub(crate) on_lifecycle: Vec<OnLifecycle>,
     pub(crate) dead_events: DeadEvents,
     pub(crate) runtime: Option<Handle>,
     pub(crate) token: Option<CancellationToken>,
@@ -185,12 +200,16 @@ impl Default for Options {
             max_detached: 10_000,
             max_background: 1_000,
             timestamps: false,
+            board: Board::new(),
+            level: None,
             max_listeners: 100,
             recursion_limit: 64,
             replay: None,
             tolls: Vec::new(),
+            spans: None,
             on_failure: Vec::new(),
             on_change: Vec::new(),
+            on_lifecycle: Vec::new(),
             dead_events: DeadEvents::Ignore,
             runtime: None,
             token: None,
@@ -199,6 +218,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What is measured of a signal.
+    pub(crate) fn meters(&self) -> Meters {
+        Meters::new(&self.board, self.level)
+    }
+
     /// Makes the lanes of a signal whose events run in the order of their keys, and refuses what cannot be had beside it.
     pub(crate) fn use_lanes(
         &mut self,
@@ -273,6 +297,7 @@ impl Options {
             "it takes 1 to 16,777,216 events",
         )?;
         self.overflow.check()?;
+        Board::check(self.level)?;
         if let Some(marks) = self.marks {
             marks.check(self.buffer)?;
         }

@@ -8,7 +8,7 @@ use std::task::Context;
 
 use super::emission::State;
 use super::running::{Finished, Occupancy, Place, Running, Whose, end_panicked};
-use crate::clock;
+use super::timing::Laps;
 use crate::context::{Calls, Frame, Outer, PlaceCell};
 use crate::event::Event;
 use crate::listener::{Call, Payload, Slot, Step};
@@ -39,6 +39,7 @@ impl<E: Event> State<'_, E> {
         mut own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
         version: u64,
+        laps: impl Laps,
         cx: &mut Context<'_>,
     ) -> bool {
         loop {
@@ -58,11 +59,14 @@ impl<E: Event> State<'_, E> {
                 outer,
             };
             let (payload, entries) = (&mut self.payload, &snapshot.entries);
-            let halt = frame.enter(|| {
-                let calls = || call_plain(entries, &frame.place, payload, own.as_mut().slot(), cx);
+            let (place, mut here, cx) = (&frame.place, own.as_mut(), &mut *cx);
+            // Both take what they use by value: a copy that is lent would be one pointer more.
+            let halt = frame.enter(move || {
+                let slot = here.as_mut().slot();
+                let calls = move || call_plain(entries, place, payload, slot, laps, cx);
                 match catch(calls) {
                     Ok(halt) => halt,
-                    Err(message) => match end_panicked(own.as_mut().slot(), message) {
+                    Err(message) => match end_panicked(here.as_mut().slot(), message) {
                         Step::Not(cause) => Halt::Not(cause),
                         _ => unreachable!("a panic is no success"),
                     },
@@ -87,18 +91,25 @@ impl<E: Event> State<'_, E> {
                     let entry = &self.snapshot().entries[place];
                     let finished = Finished::not_called(place, entry, *cause);
                     self.settle(finished);
+                    laps.skip();
                 }
                 Halt::Not(cause) => {
                     let entry = &self.snapshot().entries[place];
+                    laps.ended(entry);
                     let finished = Finished::called(place, entry, Step::Not(cause), None);
                     self.settle(finished);
+                    // Whoever is told of it takes time of nobody's.
+                    laps.skip();
                 }
                 _ => {
                     let entry = &self.snapshot().entries[place];
+                    let whose = Whose::Marked(Occupancy::of(entry, None));
+                    let (began, watch) = laps.suspended(entry);
                     own.as_mut().keep(Running {
                         index: place,
-                        whose: Whose::Marked(Occupancy::of(entry, None)),
-                        started: Some(clock::now()),
+                        whose,
+                        started: Some(began),
+                        watch,
                         taking: None,
                     });
                     self.more().own_polled = true;
@@ -118,6 +129,7 @@ fn call_plain<E: Event>(
     place: &PlaceCell,
     payload: &mut Payload<E>,
     mut slot: Pin<&mut Slot>,
+    laps: impl Laps,
     cx: &mut Context<'_>,
 ) -> Halt {
     let from = place.get();
@@ -129,8 +141,11 @@ fn call_plain<E: Event>(
             last: at + 1 == entries.len(),
         };
         match entry.call_plain(call, slot.as_mut(), cx) {
-            Step::Done => {}
-            Step::Break => return Halt::Break,
+            Step::Done => laps.ended(entry),
+            Step::Break => {
+                laps.ended(entry);
+                return Halt::Break;
+            }
             Step::Pending => return Halt::Suspended,
             Step::NotPlain => return Halt::NotPlain,
             Step::Refused(cause) => return Halt::Refused(cause),

@@ -10,10 +10,12 @@ use pin_project_lite::pin_project;
 
 use super::Core;
 use super::start::{Start, Started};
+use super::timing::since;
 use crate::clock::{self, Instant};
 use crate::context::{Calls, Frame, Lease, Outer, within};
 use crate::event::Event;
 use crate::listener::{Kind, Slot, Step};
+use crate::metrics::Stopwatch;
 use crate::outcome::{Cause, catch};
 use crate::pool::Acquire;
 use crate::registry::{Entry, Nth, Record};
@@ -106,6 +108,8 @@ pub(super) struct Running<E> {
     pub(super) index: usize,
     pub(super) whose: Whose<E>,
     pub(super) started: Option<Instant>,
+    /// Runs if the call is timed.
+    pub(super) watch: Stopwatch,
     pub(super) taking: Option<Acquire>,
 }
 
@@ -128,6 +132,13 @@ impl<E> Running<E> {
         match &self.whose {
             Whose::Marked(occupancy) => occupancy.lease.as_ref(),
             Whose::OnThread(_) => None,
+        }
+    }
+
+    /// The call is over, or cut short: if it is timed, says how long it took.
+    fn note_time(&self) {
+        if let (Some(began), Some(polled)) = (self.started, self.watch.polled()) {
+            self.entry().record().timed(since(began), polled);
         }
     }
 
@@ -216,6 +227,7 @@ impl<E> Place<E> {
     pub(super) fn cancel(self: Pin<&mut Self>) -> Option<(usize, Arc<dyn Entry<E>>)> {
         let this = self.project();
         let running = this.running.take()?;
+        running.note_time();
         let dropped = within(|outer| {
             let base = Frame {
                 calls: running.entry().record(),
@@ -265,10 +277,11 @@ impl<E: Event> Place<E> {
         cx: &mut Context<'_>,
         probe: Option<&Core>,
     ) -> Poll<Finished<E>> {
-        let since = probe.map(|core| (core, clock::now()));
         let this = self.project();
         let running = this.running.as_mut();
         let running = running.expect("a call is not polled after it finished");
+        let looked_at = probe.is_some() || running.watch.is_running();
+        let begun = looked_at.then(clock::now);
         let mut taking = running.taking.take();
         if let Some(lease) = running.lease() {
             if lease.poll_may_run(cx, &mut taking).is_pending() {
@@ -283,8 +296,11 @@ impl<E: Event> Place<E> {
             running.frame(base).enter(|| poll_slot(this.slot, cx))
         });
         let pending = matches!(step, Step::Pending);
-        if let Some((core, since)) = since {
-            core.notice_poll(running.entry().record(), since, Nth::Later);
+        if let Some(begun) = begun {
+            running.watch.add(since(begun));
+            if let Some(core) = probe {
+                core.notice_poll(running.entry().record(), begun, Nth::Later);
+            }
         }
         if pending {
             if let Some(lease) = running.lease() {
@@ -293,6 +309,7 @@ impl<E: Event> Place<E> {
             return Poll::Pending;
         }
         let running = this.running.take().expect("looked at above");
+        running.note_time();
         let (index, started) = (running.index, running.started);
         Poll::Ready(Finished::called(index, running.entry(), step, started))
     }

@@ -7,11 +7,13 @@ use std::task::Context;
 use super::hold::{Look, called_instead};
 use super::options::Timing;
 use super::running::{Finished, Occupancy, Running, Whose, end_panicked, frame, poll_slot};
+use super::timing::since;
 use super::{Core, blocking};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease};
 use crate::event::{Event, Held};
 use crate::listener::{Blocked, Call, Payload, Slot, Step};
+use crate::metrics::{Draw, Stopwatch};
 use crate::outcome::{Cause, Skip, catch};
 use crate::pool::Permit;
 use crate::registry::{Entry, Sides};
@@ -37,6 +39,8 @@ pub(super) struct Start<'a, E: Event> {
     /// A share of the emission's turn, for a thread that nobody can stop.
     pub(super) turn: Option<&'a Held>,
     pub(super) timed_from: Option<Instant>,
+    /// If the emission is drawn, some of its calls are timed.
+    pub(super) draw: Option<Draw>,
     /// The number of the emission's list.
     pub(super) list: u64,
     pub(super) sides: &'a Sides,
@@ -71,7 +75,8 @@ impl<E: Event> Start<'_, E> {
         if !entry.record().claim() {
             return self.refuse(entry, Cause::Skipped(Skip::Spent));
         }
-        let started = self.started();
+        let timed = self.is_timed(entry);
+        let started = self.started(timed);
         let lease = self.permit.take().map(Lease::new);
         let mut taking = None;
         let step = frame(entry.record(), lease.as_ref(), base).enter(|| {
@@ -99,6 +104,7 @@ impl<E: Event> Start<'_, E> {
         });
         if !matches!(step, Step::Pending) {
             *self.permit = lease.and_then(|lease| lease.end());
+            note_time(entry, started.filter(|_| timed));
             return Started::Finished(Finished::called(self.index, entry, step, started));
         }
         let occupancy = Occupancy::of(entry, lease);
@@ -108,6 +114,7 @@ impl<E: Event> Start<'_, E> {
         Started::Suspended(Running {
             index: self.index,
             whose: Whose::Marked(occupancy),
+            watch: watch(started.filter(|_| timed)),
             started: started.or_else(|| Some(clock::now())),
             taking,
         })
@@ -123,7 +130,8 @@ impl<E: Event> Start<'_, E> {
         base: &Frame<'_>,
         cx: &mut Context<'_>,
     ) -> Started<E> {
-        let started = self.started();
+        let timed = self.is_timed(entry);
+        let started = self.started(timed);
         let occupancy = Occupancy::of(entry, self.permit.take().map(Lease::new));
         let not_done = |cause| {
             let step = Step::not(cause);
@@ -132,7 +140,10 @@ impl<E: Event> Start<'_, E> {
         // The event's `Clone` is user code.
         let event = match catch(|| self.payload.own(self.last)) {
             Ok(event) => event,
-            Err(message) => return not_done(Cause::Panicked(message)),
+            Err(message) => {
+                note_time(entry, started.filter(|_| timed));
+                return not_done(Cause::Panicked(message));
+            }
         };
         let outer = base.outer.to_link();
         let turn = self.turn.cloned();
@@ -142,6 +153,7 @@ impl<E: Event> Start<'_, E> {
             event,
             outer,
             (occupancy, turn, base.turn),
+            timed,
         ) {
             Ok(thread) => thread,
             Err(cause) => {
@@ -152,6 +164,8 @@ impl<E: Event> Start<'_, E> {
             Step::Pending => Started::Suspended(Running {
                 index: self.index,
                 whose: Whose::OnThread(Arc::clone(entry)),
+                // The thread times itself.
+                watch: Stopwatch::default(),
                 started: started.or_else(|| Some(clock::now())),
                 taking: None,
             }),
@@ -159,13 +173,31 @@ impl<E: Event> Start<'_, E> {
         }
     }
 
+    /// Whether its time is recorded.
+    fn is_timed(&self, entry: &Arc<dyn Entry<E>>) -> bool {
+        let meter = || entry.record().known_meter();
+        self.core.home.meters.times_call(self.draw, meter)
+    }
+
     /// When the call began, if it is timed from its start.
-    fn started(&self) -> Option<Instant> {
-        let timing = self.core.options.timing == Timing::On;
+    fn started(&self, timed: bool) -> Option<Instant> {
+        let timing = timed || self.core.options.timing == Timing::On;
         self.timed_from.or_else(|| timing.then(clock::now))
     }
 
     fn refuse(&self, entry: &Arc<dyn Entry<E>>, cause: Cause) -> Started<E> {
         Started::Finished(Finished::not_called(self.index, entry, cause))
     }
+}
+
+/// A call that began then has ended in its first poll, and is timed.
+fn note_time<E>(entry: &Arc<dyn Entry<E>>, began: Option<Instant>) {
+    if let Some(took) = began.map(since) {
+        entry.record().timed(took, took);
+    }
+}
+
+/// The watch of a call that began then, has suspended, and is timed.
+fn watch(began: Option<Instant>) -> Stopwatch {
+    began.map_or_else(Stopwatch::default, |began| Stopwatch::running(since(began)))
 }

@@ -20,7 +20,7 @@ use crate::sync::{AtomicU64, Ordering};
 /// assert_eq!((stats.emissions(), stats.count(Outcome::Done)), (1, 1));
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     pub(crate) emissions: u64,
     pub(crate) dead: u64,
@@ -30,6 +30,9 @@ pub struct Stats {
     pub(crate) suppressed: u64,
     pub(crate) follow_ups_lost: u64,
     pub(crate) registrations: u64,
+    pub(crate) removals: u64,
+    pub(crate) retries: u64,
+    pub(crate) dead_letters: u64,
     pub(crate) outcomes: [u64; Outcome::ALL.len()],
 }
 
@@ -44,7 +47,11 @@ impl Stats {
         self.dead
     }
 
-    /// How many times a listener had this outcome. See [`Stats`](crate::Stats).
+    /// How many times a listener had this outcome.
+    ///
+    /// A failure that comes after the report counts beside what that said, once for each time that the failure callbacks are told: of a call in the background, which was
+    /// [`Deferred`](Outcome::Deferred), and of a blocking thread that was given up, whose call was [`Cancelled`](Outcome::Cancelled) or [`TimedOut`](Outcome::TimedOut). A call of a redriven letter
+    /// counts as one more, when it has ended. The listeners count the same: see [`Metadata`](crate::Metadata).
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.outcomes[outcome as usize]
     }
@@ -91,6 +98,47 @@ impl Stats {
         self.registrations
     }
 
+    /// Listeners that have gone: removed, spent and replaced ones. See [`Stats`](crate::Stats).
+    pub fn removals(&self) -> u64 {
+        self.removals
+    }
+
+    /// All outcomes that listeners had but [`Skipped`](Outcome::Skipped), those included that were rejected or cancelled before their call. A call that goes on in the background counts as
+    /// [`Deferred`](Outcome::Deferred), and once more if it fails there; an event that a listener holds counts so too, and once more when it is delivered. See [`count`](Self::count).
+    pub fn deliveries(&self) -> u64 {
+        let skipped = self.count(Outcome::Skipped);
+        self.outcomes.iter().sum::<u64>() - skipped
+    }
+
+    /// Attempts of retries beyond the first of each call. See [`Stats`](crate::Stats).
+    pub fn retries(&self) -> u64 {
+        self.retries
+    }
+
+    /// Calls that were given up and led to a dead letter. See [`Stats`](crate::Stats).
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters
+    }
+
+    /// The sum of both: of two signals, say.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            emissions: self.emissions + other.emissions,
+            dead: self.dead + other.dead,
+            enqueued: self.enqueued + other.enqueued,
+            dropped: std::array::from_fn(|n| self.dropped[n] + other.dropped[n]),
+            refused: self.refused + other.refused,
+            suppressed: self.suppressed + other.suppressed,
+            follow_ups_lost: self.follow_ups_lost + other.follow_ups_lost,
+            registrations: self.registrations + other.registrations,
+            removals: self.removals + other.removals,
+            retries: self.retries + other.retries,
+            dead_letters: self.dead_letters + other.dead_letters,
+            outcomes: std::array::from_fn(|n| self.outcomes[n] + other.outcomes[n]),
+        }
+    }
+
     /// Log lines about failures that the rate limit held back. See [`Stats`](crate::Stats).
     pub fn suppressed(&self) -> u64 {
         self.suppressed
@@ -119,6 +167,11 @@ impl Counters {
         }
     }
 
+    /// One that no emission says at its end.
+    pub(crate) fn add_one(&self, outcome: Outcome) {
+        self.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn read(&self, totals: &Totals, suppressed: u64) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let mut outcomes = std::array::from_fn(|n| read(&self.outcomes[n]));
@@ -127,6 +180,9 @@ impl Counters {
             emissions: totals.emissions(),
             dead: totals.dead(),
             registrations: totals.registrations(),
+            removals: totals.removals(),
+            retries: totals.ledger.retries(),
+            dead_letters: totals.ledger.dead_letters(),
             enqueued: read(&self.enqueued),
             dropped: std::array::from_fn(|n| read(&self.dropped[n])),
             refused: read(&self.refused),

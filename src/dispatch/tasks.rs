@@ -11,10 +11,12 @@ use tracing::{Instrument as _, Span};
 use super::Core;
 use super::running::{Finished, Place};
 use super::start::Start;
+use super::timing::timed_if;
 use crate::clock;
 use crate::context::{Frame, Link, Outer};
 use crate::event::{Event, Held};
 use crate::listener::{Payload, Step};
+use crate::metrics::Draw;
 use crate::outcome::{Cancellation, Cause, message};
 use crate::pool::{Acquire, Permit};
 use crate::registry::{Entry, Registry, Sides};
@@ -51,6 +53,8 @@ pub(super) struct Shared<E> {
     pub(super) sides: Sides,
     /// The event was held for its listener, which is called with it now.
     pub(super) of_held: bool,
+    /// If the emission is drawn, some of its calls are timed.
+    pub(super) draw: Option<Draw>,
 }
 
 pin_project! {
@@ -84,9 +88,17 @@ impl<E: Event> Future for Errand<E> {
         let this = self.project();
         let core = &this.shared.core;
         if let (None, Some(pool), false) = (&this.permit, &core.options.pool, *this.begun) {
-            let acquire = this.acquire.get_or_insert_with(|| pool.acquire());
-            *this.permit = ready!(acquire.as_mut().poll(cx)).ok();
-            *this.acquire = None;
+            if this.acquire.is_none() {
+                *this.permit = pool.try_acquire();
+            }
+            if this.permit.is_none() {
+                let drawn = core.home.meters.times(this.shared.draw);
+                let acquire = this
+                    .acquire
+                    .get_or_insert_with(|| timed_if(drawn, core, pool.acquire()));
+                *this.permit = ready!(acquire.as_mut().poll(cx)).ok();
+                *this.acquire = None;
+            }
         }
         let version = this.shared.registry.hold();
         let outer = this.shared.outer.as_ref();
@@ -116,6 +128,7 @@ impl<E: Event> Future for Errand<E> {
                 permit: this.permit,
                 turn: this.shared.turn.as_ref(),
                 timed_from: Some(clock::now()),
+                draw: this.shared.draw,
                 list: this.shared.list,
                 sides: &this.shared.sides,
             };

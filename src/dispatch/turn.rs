@@ -16,6 +16,7 @@ use crate::context::{Outer, has_turn};
 use crate::event::{Event, Held, Turning};
 use crate::keyed::{Fingerprint, Turn};
 use crate::listener::{NextTurn, Payload, Toll, Waits};
+use crate::metrics::Wait;
 use crate::outcome::{Cause, Rejection, catch};
 use crate::registry::Deliveries;
 
@@ -79,12 +80,22 @@ impl<E: Event> State<'_, E> {
         let its = std::mem::replace(&mut self.more().turn, Its::NONE);
         if let Some(waited) = its.waited() {
             self.tally.waited(waited);
+            let core = self.core;
+            let meters = &core.home.meters;
+            if meters.times(self.more().draw) {
+                meters.waited(Wait::Limit, waited);
+            }
         }
     }
 
     /// Ready when it is the emission's turn.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(turn) = ready!(self.more().turn.poll(cx)) {
+            let core = self.core;
+            let meters = &core.home.meters;
+            let more = self.more();
+            let waited = more.suspended && meters.times(more.draw);
+            meters.arrived(Wait::Turn, more.draw.filter(|_| waited));
             if self.snapshot().deliveries != Deliveries::None {
                 self.payload.envelope_mut().turn = Some(turn);
             }

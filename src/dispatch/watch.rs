@@ -28,11 +28,11 @@ impl Ended {
         })
     }
 
-    /// What it means for a listener that was started and is dropped now.
-    pub(super) fn cause_of_running(self) -> Cause {
+    /// What it means for a listener that was started and is dropped now, or whose thread nobody can stop.
+    pub(super) fn cause_of(self, on_thread: bool) -> Cause {
         match self {
-            Self::Deadline(given) => Cause::TimedOut(given),
-            Self::Cancelled(_) => self.cause(),
+            Self::Deadline(given) if !on_thread => Cause::TimedOut(given),
+            Self::Deadline(_) | Self::Cancelled(_) => self.cause(),
         }
     }
 }
@@ -45,9 +45,11 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    pub(crate) fn fire(&self) {
-        self.fired.store(true, Ordering::SeqCst);
+    /// True if it had not fired.
+    pub(crate) fn fire(&self) -> bool {
+        let first = !self.fired.swap(true, Ordering::SeqCst);
         self.waiting.notify_waiters();
+        first
     }
 
     /// Whoever does not see that it has fired after this was made is woken.

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use once_cell::race::OnceBox;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
-use super::{Envelope, Events, Held, Turning};
-use crate::key::Identity;
+use super::{Addressee, Envelope, Events, Held, Turning};
 use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering};
 
 /// One call of one listener, whatever attempts it takes: what its deliveries share.
@@ -15,7 +15,7 @@ pub(crate) struct Call {
     pub(super) event: Arc<dyn Any + Send + Sync>,
     pub(super) event_type: &'static str,
     pub(crate) envelope: Arc<Envelope>,
-    pub(crate) listener: Arc<Identity>,
+    pub(crate) listener: Arc<Addressee>,
     /// The token of the first attempt, once somebody has asked for it.
     pub(super) token: OnceLock<CancellationToken>,
     /// How often the event was taken back from the dead letters for this listener.
@@ -40,13 +40,27 @@ struct More {
     turn: OnceLock<Turning>,
     /// What is to be emitted if the call succeeds.
     follow_ups: Mutex<Events>,
+    /// The envelope as the listener sees it, if that is not the one that all share.
+    seen: OnceLock<Arc<Envelope>>,
+    /// The span of the call, for whoever tells what came of it.
+    span: Mutex<Kept>,
+}
+
+/// A span that is kept for somebody.
+#[derive(Default)]
+enum Kept {
+    /// Nobody asks for it.
+    #[default]
+    Not,
+    Asked,
+    Here(Span),
 }
 
 impl Call {
     pub(super) fn new<E: Any + Send + Sync>(
         event: Arc<E>,
         envelope: Arc<Envelope>,
-        listener: Arc<Identity>,
+        listener: Arc<Addressee>,
     ) -> Self {
         Self {
             event,
@@ -82,6 +96,17 @@ impl Call {
         }
     }
 
+    /// The envelope, as the listener sees it.
+    pub(super) fn seen(&self) -> &Arc<Envelope> {
+        let seen = self.more.get().and_then(|more| more.seen.get());
+        seen.unwrap_or(&self.envelope)
+    }
+
+    /// Says what the listener sees, unless it was said before.
+    pub(super) fn set_seen(&self, envelope: Arc<Envelope>) {
+        let _ = self.more.get_or_init(Box::default).seen.set(envelope);
+    }
+
     pub(crate) fn set_turn(&self, turn: Turning) {
         let _ = self.more.get_or_init(Box::default).turn.set(turn);
     }
@@ -103,6 +128,7 @@ impl Call {
     }
 
     pub(crate) fn note_letter(&self) {
+        self.listener.lettered();
         self.letter_taken.store(true, Ordering::Relaxed);
     }
 
@@ -125,7 +151,9 @@ impl Call {
         })
     }
 
+    /// A further attempt begins.
     pub(crate) fn note_attempt(&self, attempt: u32) {
+        self.listener.retried();
         self.attempts.store(attempt, Ordering::Relaxed);
     }
 
@@ -143,6 +171,36 @@ impl Call {
     /// Whether it was asked for. Answered with yes once.
     pub(crate) fn take_deferral(&self) -> bool {
         self.deferred.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_in_background(&self) -> bool {
+        self.in_background.load(Ordering::Relaxed)
+    }
+
+    /// Asks for the span of the call, beyond the end of that. Whoever asks takes it.
+    pub(crate) fn ask_for_span(&self) {
+        *self.more.get_or_init(Box::default).span.lock() = Kept::Asked;
+    }
+
+    /// The call has ended. A dead letter does not keep the span: nobody has asked then.
+    pub(crate) fn leave_span(&self, span: &Span) {
+        let Some(more) = self.more.get() else { return };
+        let mut kept = more.span.lock();
+        if let Kept::Asked = *kept {
+            *kept = Kept::Here(span.clone());
+        }
+    }
+
+    /// The span, if there was one.
+    pub(crate) fn take_span(&self) -> Span {
+        let kept = self
+            .more
+            .get()
+            .map(|more| std::mem::take(&mut *more.span.lock()));
+        match kept {
+            Some(Kept::Here(span)) => span,
+            _ => Span::none(),
+        }
     }
 
     /// Says where the call runs from here on, or that there is no room for it in the background.

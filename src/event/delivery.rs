@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, Envelope, Headers};
+use super::{Addressee, Call, Envelope, Headers};
 use crate::clock::{self, Coarse, Instant};
 use crate::key::{Identity, Key};
 
@@ -45,7 +45,7 @@ impl Delivery {
     pub(crate) fn first<E: Any + Send + Sync>(
         event: Arc<E>,
         envelope: Arc<Envelope>,
-        listener: Arc<Identity>,
+        listener: Arc<Addressee>,
     ) -> Self {
         Self {
             deadline: envelope.deadline,
@@ -97,6 +97,11 @@ impl Delivery {
         &self.call
     }
 
+    /// Who is called.
+    pub(crate) fn who(&self) -> &Arc<Identity> {
+        &self.call.listener.identity
+    }
+
     /// The event, if it is an `E`. See [`Delivery`](crate::Delivery).
     pub fn event<E: Any>(&self) -> Option<&E> {
         self.call.event.downcast_ref()
@@ -119,17 +124,17 @@ impl Delivery {
 
     /// The name of the signal that emits. See [`Delivery`](crate::Delivery).
     pub fn signal(&self) -> &str {
-        &self.call.listener.signal
+        &self.who().signal
     }
 
     /// The key of the listener that is called, if it has one. See [`Delivery`](crate::Delivery).
     pub fn listener_key(&self) -> Option<&str> {
-        self.call.listener.key.as_ref().map(Key::as_str)
+        self.who().key.as_ref().map(Key::as_str)
     }
 
     /// The number of the listener that is called, the same as `Subscription::id` gives. See [`Delivery`](crate::Delivery).
     pub fn listener_id(&self) -> u64 {
-        self.call.listener.id
+        self.who().id
     }
 
     /// A number that all deliveries of one emission share, and no other emission of the process has. See [`Delivery`](crate::Delivery).
@@ -165,8 +170,11 @@ impl Delivery {
     }
 
     /// What travels beside the event. See [`Headers`].
+    ///
+    /// Where the call has a span of a [`Trace`](crate::layer::Trace), and OpenTelemetry sees that (feature `otel`), `traceparent` and `tracestate` name that span, for
+    /// whoever the listener sends them on to; else they are those that the emission was given or has inherited.
     pub fn headers(&self) -> &Headers {
-        &self.call.envelope.headers
+        &self.envelope().headers
     }
 
     /// The value of one header. See [`Headers`].

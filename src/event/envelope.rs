@@ -3,6 +3,9 @@
 use std::any::Any;
 use std::sync::{Arc, Weak};
 
+use tracing::Span;
+
+use super::headers::{TRACEPARENT, TRACESTATE};
 use super::{Delivery, Headers};
 use crate::clock::Instant;
 use crate::sync::unique_id;
@@ -32,12 +35,24 @@ impl Turning {
 /// Something that is held for as long as anybody has a share of it: the turn of a key.
 pub(crate) type Held = Arc<dyn Any + Send + Sync>;
 
+/// Whether an emission has a span, once that is decided.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Traced {
+    #[default]
+    Undecided,
+    No,
+    /// The span, while the emission goes on. Weak: a dead letter that is kept does not keep the span open.
+    Yes(Weak<Span>),
+}
+
 /// What the deliveries of one emission share, beside the event. There is none for an emission that no listener takes a delivery of.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     /// Unique in the process.
     pub(crate) id: u64,
     pub(crate) headers: Headers,
+    /// The `tracestate` is that of the cause, and goes where the `traceparent` of the cause goes.
+    inherits_state: bool,
     pub(crate) correlation: Option<Arc<str>>,
     pub(crate) causation: Option<Arc<str>>,
     /// When the emission began, if anybody has asked for it.
@@ -48,6 +63,7 @@ pub(crate) struct Envelope {
     pub(crate) turn: Option<Turning>,
     /// Nobody awaits its emission.
     pub(crate) unattended: bool,
+    pub(crate) traced: Traced,
 }
 
 impl Default for Envelope {
@@ -55,12 +71,14 @@ impl Default for Envelope {
         Self {
             id: unique_id(),
             headers: Headers::default(),
+            inherits_state: false,
             correlation: None,
             causation: None,
             emitted: None,
             deadline: None,
             turn: None,
             unattended: false,
+            traced: Traced::Undecided,
         }
     }
 }
@@ -89,16 +107,61 @@ impl Envelope {
         let root = cause.correlation.as_ref().unwrap_or(&id);
         self.correlation.get_or_insert_with(|| Arc::clone(root));
         self.causation.get_or_insert(id);
-        for (name, value) in cause.headers.handed_on().iter() {
-            if self.headers.get(name).is_none() {
-                self.headers.insert(name, value);
-            }
+        if let Traced::Undecided = self.traced {
+            self.traced = cause.traced.of_cause();
+        }
+        if self.headers.get(TRACEPARENT).is_none() {
+            self.inherit_trace(&cause.headers);
+        }
+    }
+
+    /// The two headers of a trace belong together, and say nothing if the first is not well formed.
+    fn inherit_trace(&mut self, cause: &Headers) {
+        let parent = cause.get(TRACEPARENT);
+        let Some(parent) = parent.filter(|_| cause.traceparent().is_some()) else {
+            return;
+        };
+        self.headers.insert(TRACEPARENT, parent);
+        let state = cause.get(TRACESTATE);
+        if let (Some(state), None) = (state, self.headers.get(TRACESTATE)) {
+            self.headers.insert(TRACESTATE, state);
+            self.inherits_state = true;
+        }
+    }
+
+    /// Sets a header of the emission's own.
+    pub(crate) fn set_header(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let name = name.into();
+        let is = |header: &str| name.eq_ignore_ascii_case(header);
+        if self.inherits_state && (is(TRACEPARENT) || is(TRACESTATE)) {
+            self.headers.remove(TRACESTATE);
+            self.inherits_state = false;
+        }
+        self.headers.insert(name, value);
+    }
+}
+
+impl Traced {
+    /// The same for what is emitted because of it, without the span.
+    fn of_cause(&self) -> Self {
+        match self {
+            Self::Yes(_) => Self::Yes(Weak::new()),
+            Self::Undecided => Self::Undecided,
+            Self::No => Self::No,
         }
     }
 }
 
 impl Delivery {
+    /// What the deliveries of the emission share, as the listener of this one sees it.
     pub(crate) fn envelope(&self) -> &Arc<Envelope> {
-        &self.call.envelope
+        self.call.seen()
+    }
+
+    /// Changes what the listener of this delivery sees, before it is called.
+    pub(crate) fn show(&self, change: impl FnOnce(&mut Envelope)) {
+        let mut envelope = Envelope::clone(self.envelope());
+        change(&mut envelope);
+        self.call.set_seen(Arc::new(envelope));
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::TraceParent;
 
 /// The name of the W3C header that [`TraceParent`] is the value of.
-const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: &str = "traceparent";
 /// The name of the W3C header of vendors, which goes along with `traceparent`.
-const TRACESTATE: &str = "tracestate";
+pub(crate) const TRACESTATE: &str = "tracestate";
 
 /// What travels beside an event: text by name. Names are compared without regard to ASCII case, and are kept in small letters.
 ///
@@ -75,15 +75,6 @@ impl Headers {
     /// Sets the W3C `traceparent`. See [`TraceParent`].
     pub fn set_traceparent(&mut self, parent: TraceParent) {
         self.insert(TRACEPARENT, parent.to_string());
-    }
-
-    /// Those that one event hands on to the events that it causes.
-    pub(crate) fn handed_on(&self) -> Self {
-        let names = [TRACEPARENT, TRACESTATE];
-        let found = names
-            .into_iter()
-            .filter_map(|name| Some((name, self.get(name)?)));
-        found.collect()
     }
 }
 

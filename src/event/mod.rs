@@ -1,5 +1,6 @@
 //! Events and how they travel: [`Event`] is what may be emitted, [`Delivery`] is one event on its way to one listener.
 
+mod addressee;
 mod call;
 mod delivery;
 mod envelope;
@@ -7,12 +8,16 @@ mod follow;
 mod headers;
 mod traceparent;
 
+pub(crate) use addressee::{Addressee, Ledger};
 pub(crate) use call::Call;
 pub use delivery::Delivery;
-pub(crate) use envelope::{Envelope, Held, Turning};
+pub(crate) use envelope::{Envelope, Held, Traced, Turning};
 pub(crate) use follow::Erased;
 pub use follow::{Events, IntoEvents, IntoFollowUps, One};
 pub use headers::Headers;
+pub(crate) use headers::TRACEPARENT;
+#[cfg(feature = "otel")]
+pub(crate) use headers::TRACESTATE;
 pub use traceparent::{TraceParent, TraceParentError};
 
 /// What may be emitted: any `Clone + Send + Sync + 'static` value. Nothing has to be derived or implemented for it.

@@ -60,6 +60,8 @@ impl fmt::Display for TraceParent {
             parent_id,
             flags,
         } = self;
+        // The version that is written knows of no other flag.
+        let flags = flags & SAMPLED;
         write!(f, "00-{trace_id:032x}-{parent_id:016x}-{flags:02x}")
     }
 }
@@ -126,6 +128,8 @@ mod tests {
         assert_eq!(good.parse::<TraceParent>().unwrap().to_string(), good);
         let later = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00-more";
         assert!(!later.parse::<TraceParent>().unwrap().is_sampled());
+        let more = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff";
+        assert_eq!(more.parse::<TraceParent>().unwrap().to_string(), good);
         for bad in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",

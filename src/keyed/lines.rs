@@ -175,7 +175,7 @@ impl<I: Send + Sync + 'static> Lines<I> {
         }
         if lost > 0 {
             tracing::warn!(
-                events = lost,
+                count = lost,
                 "buffered events were dropped with their signal"
             );
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
+use tracing::Span;
 
 use crate::clock::{self, Instant};
 use crate::context::{because_of, take_permit};
@@ -154,11 +155,12 @@ where
     let thread = keeper.runtime().map(|runtime| {
         let (hold, keeper, wait) = (keeper.hold(), Arc::clone(keeper), Arc::clone(&wait));
         let shares = delivery.call().shares_of_turns();
+        let span = Span::current();
         runtime.spawn_blocking(move || {
             let (_hold, _shares) = (hold, shares);
             let began = clock::now();
-            let verdict =
-                catch(work).unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));
+            let verdict = catch(|| span.in_scope(work))
+                .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));
             let mut state = wait.lock();
             if matches!(*state, Wait::Awaited) {
                 *state = Wait::Returned(verdict, began);
@@ -166,7 +168,7 @@ where
             }
             let given_up = std::mem::replace(&mut *state, Wait::Over);
             drop(state);
-            keeper.tell_late(verdict, began);
+            span.in_scope(|| keeper.tell_late(verdict, began));
             drop(given_up);
         })
     });

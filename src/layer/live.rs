@@ -8,6 +8,7 @@ use super::{
     Change, ChangeError, CircuitBreaker, Concurrency, Deadline, FailurePolicy, Lanes, Place,
     RateLimit, Retry, Timeout, check_times,
 };
+use crate::listener::{BreakerCounts, Keeper};
 use crate::registry::Setting;
 use crate::sync::swap::{ArcSwap, Guard, Shared};
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -69,6 +70,14 @@ pub(super) trait Live<C>: Send + Sync {
 
     /// Goes by these from now on. They have been checked.
     fn change(&self, new: C) -> Applied;
+
+    /// In which states its breakers are, if it is those.
+    fn breakers(&self) -> Option<BreakerCounts> {
+        None
+    }
+
+    /// Tells the signal of this listener what is done to its breakers by hand, if it is those.
+    fn told_by(&self, _: &Arc<dyn Keeper>) {}
 }
 
 /// What a change of one layer has done, and what it has left to do.
@@ -128,6 +137,18 @@ impl Cells {
             Place::CircuitBreaker => words(self.circuit_breaker.as_deref()),
             Place::Timeout => words(self.timeout.as_deref()),
             _ => None,
+        }
+    }
+
+    /// In which states the breakers of the listener are, if it has some.
+    pub(super) fn breakers(&self) -> Option<BreakerCounts> {
+        self.circuit_breaker.as_ref()?.breakers()
+    }
+
+    /// Says whose calls these settings are for.
+    pub(super) fn belong_to(&self, keeper: &Arc<dyn Keeper>) {
+        if let Some(breakers) = &self.circuit_breaker {
+            breakers.told_by(keeper);
         }
     }
 

@@ -3,7 +3,7 @@
 /// The named layers, and the way to add others, for a builder that has its [`Layers`](super::Layers) in a field `layers`.
 macro_rules! layer_methods {
     () => {
-        /// Opens a `tracing` span around each call. Default: none. See [`Trace`](crate::layer::Trace).
+        /// Opens `tracing` spans: around each call of a listener, and around each emission of a signal that has it itself or from its bus. Default: none. See [`Trace`](crate::layer::Trace).
         pub fn trace(mut self, trace: crate::layer::Trace) -> Self {
             self.layers.slots().trace = Some(trace);
             self

@@ -4,7 +4,7 @@
 //!
 //! | place | layer | what it does |
 //! |---|---|---|
-//! | trace | [`Trace`] | a `tracing` span around the call |
+//! | trace | [`Trace`] | a `tracing` span around the call, and around the emission |
 //! | metrics | | for a layer that measures |
 //! | dead letter | [`DeadLetter`] | hands what has failed for good to a listener, a signal or a store |
 //! | fallback | [`Fallback`] | does something else instead, once the listener has failed for good |
@@ -74,6 +74,7 @@ mod station;
 mod timeout;
 mod trace;
 
+pub use crate::listener::BreakerCounts;
 pub use boxed::{BoxFuture, BoxListener};
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicService};
 pub use change::{Change, ChangeError};

@@ -15,9 +15,9 @@ use super::{
     FailurePolicy, Fallback, Fault, Keyed, RateLimit, Retry, Timeout, Trace,
 };
 use crate::error::{BoxError, OptionError};
-use crate::event::{Delivery, Event};
-use crate::key::Identity;
+use crate::event::{Addressee, Delivery, Event};
 use crate::listener::{Keeper, Onward};
+use crate::span::Rule;
 
 /// A place in the stack of a listener, named after the layer that stands there. A layer of yours at a place stands just outside the layer that it is named after; of
 /// several at one place, the first that was given is outermost, those of a bus outside those of a signal outside those of a listener.
@@ -138,7 +138,7 @@ struct Custom {
 
 /// What a stack is built for.
 pub(crate) struct Around {
-    pub(crate) identity: Arc<Identity>,
+    pub(crate) addressee: Addressee,
     pub(crate) keeper: Arc<dyn Keeper>,
     /// The listener itself asks for the time of the emission.
     pub(crate) wants_time: bool,
@@ -222,6 +222,7 @@ impl Layers {
                 "it takes `keyed_by` beside it, which says what the key of an event is",
             ));
         }
+        slots.trace.map_or(Ok(()), Trace::check)?;
         slots.keyed().map_or(Ok(()), |keyed| keyed.check())?;
         slots.dedup.as_ref().map_or(Ok(()), Dedup::check)?;
         let (rate, breaker) = (&slots.rate_limit, &slots.circuit_breaker);
@@ -263,6 +264,11 @@ impl Layers {
         fallback.is_some_and(Fallback::emits)
     }
 
+    /// The spans that an emission is asked to have.
+    pub(crate) fn spans(&self) -> Option<Rule> {
+        self.0.as_ref()?.trace.map(Trace::rule)
+    }
+
     pub(crate) fn has_retry(&self) -> bool {
         self.0.as_ref().is_some_and(|slots| slots.retry.is_some())
     }
@@ -291,11 +297,12 @@ impl Layers {
             stack: slots.words(),
             live,
             wants_time: around.wants_time || slots.dead_letter.is_some(),
-            identity: around.identity,
+            addressee: Arc::new(around.addressee),
             onward: around.onward,
             keeper: around.keeper,
         });
         let _ = back.set(Arc::downgrade(&station));
+        station.live.belong_to(&station.keeper);
         station
     }
 }
@@ -406,7 +413,7 @@ impl Slots {
                 words.push((None, format!("fault (seed {})", fault.seed_used())));
             }
             let detail = match place {
-                Place::Trace => self.trace.map(|trace| trace.level().to_string()),
+                Place::Trace => self.trace.map(|trace| trace.to_string()),
                 Place::DeadLetter => self.dead_letter.as_ref().map(ToString::to_string),
                 Place::Fallback => self.fallback.as_ref().map(ToString::to_string),
                 Place::Deadline => self.deadline.map(|it| format!("{:?}", it.given())),

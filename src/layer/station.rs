@@ -15,15 +15,16 @@ use super::policy::Failure;
 use super::{BoxListener, Change, ChangeError, Decision, FailurePolicy, Place};
 use crate::context::{in_turn, without_permit};
 use crate::error::BoxError;
-use crate::event::{Delivery, Event, Held};
-use crate::key::Identity;
-use crate::listener::{Call, Callee, Keeper, Kind, Onward, Payload, Rest, Slot, Step, Storage};
+use crate::event::{Addressee, Delivery, Event, Held};
+use crate::listener::{
+    Call, Callee, Keeper, Kind, Onward, Payload, Rest, Slot, Stacked, Step, Storage,
+};
 use crate::outcome::{Cause, Skip, Verdict, catch};
 
 /// A listener with its whole stack.
 pub(crate) struct Station {
     pub(super) service: BoxListener,
-    pub(super) identity: Arc<Identity>,
+    pub(super) addressee: Arc<Addressee>,
     pub(super) policy: FailurePolicy,
     pub(super) keeper: Arc<dyn Keeper>,
     /// What is around the listener, outermost first.
@@ -90,7 +91,7 @@ impl<E: Event> Callee<E> for Layered {
     }
 
     fn call(&self, call: Call<'_, E>, slot: Pin<&mut Slot>, cx: Option<&mut Context<'_>>) -> Step {
-        let delivery = delivery_of(call.payload, &self.0.identity);
+        let delivery = delivery_of(call.payload, &self.0.addressee);
         slot.start(self.0.drive(delivery), cx)
     }
 
@@ -98,8 +99,14 @@ impl<E: Event> Callee<E> for Layered {
         self.0.wants_time
     }
 
-    fn stack(&self) -> Option<Arc<[String]>> {
-        Some(self.0.words())
+    fn stack(&self) -> Option<Stacked> {
+        let ledger = self.0.addressee.ledger();
+        Some(Stacked {
+            words: self.0.words(),
+            retries: ledger.retries(),
+            dead_letters: ledger.dead_letters(),
+            breakers: self.0.live.breakers(),
+        })
     }
 
     fn station(&self) -> Option<&(dyn Any + Send + Sync)> {
@@ -108,9 +115,9 @@ impl<E: Event> Callee<E> for Layered {
 }
 
 /// The first delivery of an event to one listener.
-fn delivery_of<E: Event>(payload: &mut Payload<E>, identity: &Arc<Identity>) -> Delivery {
+fn delivery_of<E: Event>(payload: &mut Payload<E>, to: &Arc<Addressee>) -> Delivery {
     let envelope = payload.envelope();
-    Delivery::first(payload.share(), envelope, Arc::clone(identity))
+    Delivery::first(payload.share(), envelope, Arc::clone(to))
 }
 
 /// One call of a station.
@@ -160,7 +167,7 @@ impl Future for Drive {
                     delivery: this.delivery.clone(),
                     turn: this.delivery.envelope().share_of_turn().map(Box::new),
                 };
-                match this.station.keeper.run(Box::pin(rest)) {
+                match this.station.keeper.run(Box::pin(rest), &this.delivery) {
                     Ok(()) => Poll::Ready(Verdict::not(Cause::Deferred)),
                     Err(rest) => {
                         // It has asked to be polled again.
@@ -221,20 +228,24 @@ impl Station {
         let admitted = self.keeper.admit().map_err(NotBack::Not)?;
         let delivery = delivery.redriven();
         let call = Arc::clone(delivery.call());
-        let mut drive = self.drive(delivery);
+        let mut drive = self.drive(delivery.clone());
         let rest = async move {
             let next = catch(|| drive.station.keeper.turn(&drive.delivery));
             if let Ok(Some(next)) = next {
                 drive.turn = Some(Box::new(without_permit(next).await));
             }
-            let cause = drive.await.into_cause();
+            drive.station.keeper.begins_again();
+            drive.await
+        };
+        let ended = move |cause| {
             done(CameBack {
-                cause: cause.clone(),
+                cause,
                 letter: call.is_letter_taken(),
             });
-            cause.map_or_else(Verdict::done, Verdict::not)
         };
-        let run = self.keeper.run(Box::pin(rest));
+        let run = self
+            .keeper
+            .run_again(Box::pin(rest), &delivery, Box::new(ended));
         drop(admitted);
         run.map_err(|_| NotBack::NoRoom)
     }

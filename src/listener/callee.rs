@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 
-use super::{Kind, Listener, Payload, Slot, Step, Storage};
+use super::{Kind, Listener, Payload, Slot, Stacked, Step, Storage};
 use crate::event::Event;
 use crate::outcome::{IntoOutcome, Verdict};
 
@@ -33,8 +33,8 @@ pub(crate) trait Callee<E>: Send + Sync {
         false
     }
 
-    /// What is around it, outermost first, if it has layers.
-    fn stack(&self) -> Option<Arc<[String]>> {
+    /// What is around it, if it has layers.
+    fn stack(&self) -> Option<Stacked> {
         None
     }
 

@@ -16,6 +16,9 @@ pub(crate) type NextTurn = Pin<Box<dyn Future<Output = (u64, Held)> + Send>>;
 /// What is left of a call.
 pub(crate) type Rest = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
+/// Told why a call was no success, or that it was one.
+pub(crate) type Ended = Box<dyn FnOnce(Option<Cause>) + Send>;
+
 /// Ready when a shutdown begins.
 pub(crate) type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -24,8 +27,14 @@ pub(crate) trait Keeper: Send + Sync {
     /// The listener counts as running, and its signal as busy, until this is dropped. `None` if the listener is gone.
     fn hold(&self) -> Option<Box<dyn Any + Send>>;
 
-    /// Runs what is left of a call in the background, on a permit of the pool if there is one. Given back if there is no room or no runtime for it.
-    fn run(&self, rest: Rest) -> Result<(), Rest>;
+    /// Runs what is left of the call of a delivery in the background, on a permit of the pool if there is one. Given back if there is no room or no runtime for it.
+    fn run(&self, rest: Rest, delivery: &Delivery) -> Result<(), Rest>;
+
+    /// The same for a call that no emission makes: it counts as one more, and `ended` is told of its end, unless it is cancelled.
+    fn run_again(&self, rest: Rest, delivery: &Delivery, ended: Ended) -> Result<(), Rest>;
+
+    /// Counts a call that no emission makes, which begins.
+    fn begins_again(&self);
 
     /// Where blocking work goes.
     fn runtime(&self) -> Option<Handle>;
@@ -47,6 +56,9 @@ pub(crate) trait Keeper: Send + Sync {
 
     /// Ready when a shutdown of the signal begins. `None` if the signal is gone.
     fn closing(&self) -> Option<Closing>;
+
+    /// Tells the observers of the signal that the circuit breaker of the listener was forced or reset by hand: from what, to what.
+    fn breaker_told(&self, before: &str, after: &str);
 
     /// Calls the listener no more until it is enabled again.
     fn disable(&self);

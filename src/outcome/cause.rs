@@ -60,6 +60,22 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The name, as labels of metrics have it: `done`, `failed`, `panicked`, `timed_out`, `rejected`, `cancelled`, `deferred`, `skipped`. See [`Outcome`](crate::Outcome).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed_out",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Deferred => "deferred",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -147,18 +163,35 @@ impl Cause {
     }
 }
 
+/// What [`Cause::of`] would find in an error, in words, without taking it.
+pub(crate) struct CauseOf<'a>(pub(crate) &'a BoxError);
+
+impl fmt::Display for CauseOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.downcast_ref::<CallError>() {
+            Some(error) => error.cause().fmt(f),
+            None if self.0.is::<tower::load_shed::error::Overloaded>() => {
+                Cause::Rejected(Rejection::Overloaded).fmt(f)
+            }
+            None => write_failed(&**self.0, f),
+        }
+    }
+}
+
+fn write_failed(error: &(dyn Error + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "failed: {error}")?;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(f, ": {cause}")?;
+        source = cause.source();
+    }
+    Ok(())
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(error) => {
-                write!(f, "failed: {error}")?;
-                let mut source = error.source();
-                while let Some(cause) = source {
-                    write!(f, ": {cause}")?;
-                    source = cause.source();
-                }
-                Ok(())
-            }
+            Self::Failed(error) => write_failed(&**error, f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::TimedOut(given) => write!(f, "timed out after {given:?}"),
             Self::Rejected(rejection) => write!(f, "rejected: {rejection}"),

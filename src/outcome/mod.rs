@@ -14,6 +14,7 @@ mod panics;
 mod report;
 
 pub use call_error::CallError;
+pub(crate) use cause::CauseOf;
 pub use cause::{Cancellation, Cause, Outcome, Rejection, Skip};
 pub(crate) use counts::Counts;
 pub use follow_up_error::FollowUpError;

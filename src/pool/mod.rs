@@ -115,11 +115,15 @@ impl Pool {
     ///
     /// If `size` is 0, or outside the `min` and `max` of a pool that [scales itself](PoolBuilder::scaling); the pool stays as it is.
     pub fn resize(&self, size: usize) -> Result<(), OptionError> {
-        self.resized(size).map(drop)
+        self.resized(size, None).map(drop)
     }
 
-    /// Changes the number of permits, and gives that of before.
-    pub(crate) fn resized(&self, size: usize) -> Result<usize, OptionError> {
+    /// Changes the number of permits, and gives that of before. `told`: the observers that the caller tells, by their addresses.
+    pub(crate) fn resized(
+        &self,
+        size: usize,
+        told: Option<Arc<[usize]>>,
+    ) -> Result<usize, OptionError> {
         check_count("pool", size, MOST, EXPECTED)?;
         if let Some(scaler) = &self.0.scaler {
             let (min, max) = scaler.limits();
@@ -129,16 +133,27 @@ impl Pool {
             }
             scaler.resized_by_hand();
         }
-        let old = self.set_size(size, ScaleReason::Manual);
+        let old = self.changed_to(size, ScaleReason::Manual, told);
         self.tick();
         Ok(old)
     }
 
     /// Changes the number of permits, tells why, and gives that of before.
     fn set_size(&self, size: usize, reason: ScaleReason) -> usize {
+        self.changed_to(size, reason, None)
+    }
+
+    fn changed_to(
+        &self,
+        size: usize,
+        reason: ScaleReason,
+        by_caller: Option<Arc<[usize]>>,
+    ) -> usize {
         let old = self.0.limit.resize(&self.0.semaphore, size);
         if old != size {
-            self.0.observers.tell(&told(self, old, size, reason));
+            let mut told = told(self, old, size, reason);
+            told.told = by_caller;
+            self.0.observers.tell(&told);
         }
         old
     }
@@ -170,7 +185,7 @@ impl Pool {
     }
 
     /// Whether both are the same pool.
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -218,6 +233,18 @@ impl Pool {
     /// How long emissions and tasks have waited for a permit, added up over those whose wait is over. See [`Pool`](crate::Pool).
     pub fn wait_time(&self) -> Duration {
         self.0.load.wait_time()
+    }
+
+    /// How many permits have been taken, wrapping.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn taken(&self) -> u32 {
+        self.0.load.taken()
+    }
+
+    /// How long those that wait for a permit now have waited so far, added up.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn waiting_time(&self) -> Duration {
+        self.0.load.waiting_time()
     }
 
     /// How many had to wait for a permit. See [`Pool`](crate::Pool).

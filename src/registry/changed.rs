@@ -1,9 +1,11 @@
 //! What was changed about a listener or a signal while it works.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::actor::actor;
 use crate::key::{Identity, Key};
 
 /// What was changed.
@@ -26,10 +28,15 @@ pub enum Setting {
     RateLimit,
     /// The concurrency limit.
     Concurrency,
-    /// The circuit breaker.
+    /// The circuit breaker: its settings, and that it is [forced](crate::layer::BreakerHandle::force_open) or reset by hand. What it decides by itself is told to its own
+    /// [`on_change`](crate::layer::CircuitBreaker::on_change).
     CircuitBreaker,
     /// The timeout of an attempt.
     Timeout,
+    /// How much is measured.
+    Metrics,
+    /// Whether events are taken: of a signal, or of a bus with all its signals. Told when a shutdown begins, and when it has ended.
+    Shutdown,
 }
 
 impl fmt::Display for Setting {
@@ -45,6 +52,8 @@ impl fmt::Display for Setting {
             Self::Concurrency => "concurrency",
             Self::CircuitBreaker => "circuit breaker",
             Self::Timeout => "timeout",
+            Self::Metrics => "metrics",
+            Self::Shutdown => "shutdown",
         })
     }
 }
@@ -77,6 +86,7 @@ pub struct Changed {
     before: String,
     after: String,
     at: SystemTime,
+    actor: Option<Arc<str>>,
 }
 
 impl Changed {
@@ -95,6 +105,7 @@ impl Changed {
             before,
             after,
             at: SystemTime::now(),
+            actor: actor(),
         }
     }
 
@@ -111,6 +122,16 @@ impl Changed {
     /// The listener's number, if it is a change of one listener; the same as `Subscription::id` gives. See [`Changed`](crate::Changed).
     pub fn listener_id(&self) -> Option<u64> {
         Some(self.listener.as_ref()?.id)
+    }
+
+    /// Where the listener was registered, if it is a change of one listener. See [`Changed`](crate::Changed).
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        Some(self.listener.as_ref()?.location)
+    }
+
+    /// On whose behalf it was changed, if somebody said so. See [`acting_as`](crate::acting_as).
+    pub fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
     }
 
     /// What was changed. See [`Changed`](crate::Changed).

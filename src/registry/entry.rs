@@ -181,10 +181,10 @@ impl<E: Event, C: Callee<E>> Listed for Registered<E, C> {
     }
 
     fn metadata(&self) -> Metadata {
-        let layers = self.callee.stack();
+        let stack = self.callee.stack();
         let metadata = self
             .record
-            .metadata(self.callee.kind(), self.callee.storage(), layers);
+            .metadata(self.callee.kind(), self.callee.storage(), stack);
         Metadata {
             rollout: self.gate().map(Gate::words),
             ..metadata

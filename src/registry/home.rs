@@ -5,12 +5,15 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Before;
 use super::changed::{Changed, Setting};
 use super::later::{Audience, Later};
+use super::moves::Moves;
 use super::record::Record;
 use super::switch::Deliverer;
+use crate::event::Ledger;
 use crate::key::Identity;
+use crate::metrics::Meters;
 use crate::outcome::{Cause, catch};
 use crate::sync::shard::Sum;
-use crate::sync::{AtomicU64, AtomicUsize, Notify, Ordering, unique_id};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Notify, Ordering, unique_id};
 
 /// What a signal does for its listeners, whatever its event type.
 pub(crate) trait Host: Send + Sync {
@@ -40,25 +43,33 @@ pub(crate) struct Home {
     /// Woken when something ends that `removed()` or `shutdown` may wait for.
     pub(crate) quiet: Arc<Notify>,
     pub(crate) totals: Totals,
+    pub(crate) meters: Arc<Meters>,
     /// Lists whose counts may not be settled for good.
     pub(super) lists: AtomicUsize,
     host: OnceLock<Weak<dyn Host>>,
     observers: OnceLock<Vec<OnChange>>,
+    /// It was told that a shutdown has begun, and not yet that it has ended.
+    pub(crate) end_is_to_be_told: AtomicBool,
+    /// Who is told that listeners come and go, if anybody is.
+    moves: OnceLock<Box<Moves>>,
     deliverer: OnceLock<Box<dyn Deliverer>>,
     /// Who links this signal to others while it has listeners, if it is derived.
     audience: OnceLock<Weak<dyn Audience>>,
 }
 
 impl Home {
-    pub(crate) fn new(name: Arc<str>) -> Self {
+    pub(crate) fn new(name: Arc<str>, meters: Meters) -> Self {
         Self {
             id: unique_id(),
             name,
             quiet: Arc::new(Notify::new()),
             totals: Totals::default(),
+            meters: Arc::new(meters),
             lists: AtomicUsize::new(0),
             host: OnceLock::new(),
             observers: OnceLock::new(),
+            end_is_to_be_told: AtomicBool::new(false),
+            moves: OnceLock::new(),
             deliverer: OnceLock::new(),
             audience: OnceLock::new(),
         }
@@ -67,6 +78,28 @@ impl Home {
     /// Who sees what is changed at run time.
     pub(crate) fn set_observers(&self, observers: Vec<OnChange>) {
         let _ = self.observers.set(observers);
+    }
+
+    /// Who they are, by address: signals of a bus have those of the bus among their own.
+    pub(crate) fn observers(&self) -> Arc<[usize]> {
+        let all = self.observers.get().into_iter().flatten();
+        all.map(|it| Arc::as_ptr(it).cast::<()>().addr()).collect()
+    }
+
+    /// Who is told that listeners come and go.
+    pub(crate) fn set_moves(&self, moves: Moves) {
+        let _ = self.moves.set(Box::new(moves));
+    }
+
+    pub(super) fn moves(&self) -> Option<&Moves> {
+        self.moves.get().map(|moves| &**moves)
+    }
+
+    /// Tells of listeners that have come and gone. Called when no lock is held.
+    pub(super) fn tell_moves(&self) {
+        if let Some(moves) = self.moves() {
+            moves.tell();
+        }
     }
 
     /// Who delivers what its listeners hold.
@@ -154,6 +187,9 @@ pub(crate) struct Totals {
     dead: AtomicU64,
     done: AtomicU64,
     registrations: AtomicU64,
+    removals: AtomicU64,
+    /// Retries and dead letters, counted by the deliveries.
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 impl Totals {
@@ -167,6 +203,15 @@ impl Totals {
         self.registrations.load(Ordering::Relaxed)
     }
 
+    pub(super) fn removed(&self, listeners: usize) {
+        self.removals.fetch_add(listeners as u64, Ordering::Relaxed);
+    }
+
+    /// Listeners that are gone.
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Relaxed)
+    }
+
     /// Adds what emissions to so many listeners have done.
     pub(super) fn add(&self, sum: Sum, listeners: usize) {
         self.emissions.fetch_add(sum.begun, Ordering::Relaxed);
@@ -174,6 +219,11 @@ impl Totals {
         if listeners == 0 {
             self.dead.fetch_add(sum.begun, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a call that succeeded and that no emission made.
+    pub(crate) fn done_apart(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an emission that nobody listened to, of a type that has no signal.

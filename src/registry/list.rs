@@ -6,11 +6,13 @@ use std::sync::{Arc, Weak};
 
 use super::gone::Gone;
 use super::later::Later;
+use super::making::{Change, Inserted, Taken};
 use super::record::now_in_nanos;
 use super::version::{Before, Held, Version};
-use super::{Entry, Home, Host, Record, RegisterError, Snapshot};
+use super::{Entry, Home, Host, Milestone, Record, RegisterError, Snapshot};
 use crate::event::Event;
 use crate::key::Key;
+use crate::metrics::Meters;
 use crate::sync::swap::ArcSwap;
 use crate::sync::{AtomicU64, Mutex, Ordering, thread_yield};
 
@@ -66,8 +68,8 @@ impl<E> Past<E> {
 }
 
 impl<E: Event> Registry<E> {
-    pub(crate) fn new(name: Arc<str>, order: Order) -> Arc<Self> {
-        let home = Arc::new(Home::new(name));
+    pub(crate) fn new(name: Arc<str>, order: Order, meters: Meters) -> Arc<Self> {
+        let home = Arc::new(Home::new(name, meters));
         let number = now_in_nanos();
         let first = Snapshot::new(number, Arc::clone(&home), Vec::new(), Arc::default());
         let first = Arc::new(first);
@@ -187,6 +189,7 @@ impl<E: Event> Registry<E> {
             entries,
             keys,
             replaced,
+            moves,
             ..
         } = change;
         let len = entries.len();
@@ -207,6 +210,10 @@ impl<E: Event> Registry<E> {
         self.home
             .totals
             .registered(len - old.entries.len() + replaced.len());
+        self.home.totals.removed(replaced.len());
+        for (entry, milestone) in &moves {
+            self.note(entry, *milestone, len);
+        }
         for (before, after) in &replaced {
             // Twice: a model switches before each, and so between them.
             #[cfg(fanfare_plant = "removed-before-successor")]
@@ -224,13 +231,14 @@ impl<E: Event> Registry<E> {
 
     /// Takes one listener out. False if it is out already. O(n).
     pub(crate) fn remove(&self, record: &Record) -> bool {
-        let taken = self.take_out(|other| std::ptr::eq(other, record));
-        if !taken {
-            // Gone before, or not yet committed with its batch: the mark keeps it out.
-            record.mark_removed();
-            self.home.quiet.notify_waiters();
+        let this = |other: &Record| std::ptr::eq(other, record);
+        if self.take_out(this) {
+            return true;
         }
-        taken
+        // Gone before, or not yet committed with its batch: the mark keeps it out, unless it came in between the two looks.
+        record.mark_removed();
+        self.home.quiet.notify_waiters();
+        self.take_out(this)
     }
 
     /// Takes the listener with this key out. False if there is none. O(n).
@@ -247,13 +255,16 @@ impl<E: Event> Registry<E> {
             self.publish(number, Vec::new(), Arc::default());
             for entry in &old.entries {
                 self.bury(entry.record(), number);
+                self.note(entry, Milestone::Cleared, 0);
             }
             old
         };
+        self.home.totals.removed(old.entries.len());
         self.home.quiet.notify_waiters();
         for entry in &old.entries {
             entry.record().lose_held();
         }
+        self.home.tell_moves();
         self.home.listeners_changed();
         old.entries.len()
     }
@@ -283,10 +294,24 @@ impl<E: Event> Registry<E> {
             }
             None => Arc::clone(&old.keys),
         };
-        let number = self.next_number();
+        let (number, len) = (self.next_number(), entries.len());
         self.publish(number, entries, keys);
         self.bury(entry.record(), number);
+        self.home.totals.removed(1);
+        let why = if entry.record().is_spent() {
+            Milestone::Spent
+        } else {
+            Milestone::Removed
+        };
+        self.note(&entry, why, len);
         Some(Taken { old, entry })
+    }
+
+    /// Notes what is to be told of a listener once no lock is held.
+    fn note(&self, entry: &Arc<dyn Entry<E>>, milestone: Milestone, listeners: usize) {
+        if let Some(moves) = self.home.moves() {
+            moves.note(entry.record(), entry.kind(), milestone, listeners);
+        }
     }
 
     /// Makes these the newest list. Called with the lock on changes held.
@@ -348,90 +373,6 @@ fn rank(record: &Record) -> (u32, Reverse<i32>, u64) {
         Reverse(record.priority()),
         record.sequence(),
     )
-}
-
-/// A listener, and the one that takes its place.
-type Swap<E> = (Arc<dyn Entry<E>>, Arc<dyn Entry<E>>);
-
-/// What an insertion has left to do, and to drop, when no lock is held.
-struct Inserted<E> {
-    old: Arc<Snapshot<E>>,
-    len: usize,
-    replaced: Vec<Swap<E>>,
-}
-
-impl<E> Inserted<E> {
-    fn finish(self, home: &Home) {
-        if !self.replaced.is_empty() {
-            home.quiet.notify_waiters();
-        }
-        for (before, after) in &self.replaced {
-            after.record().begin_in_place_of(before.record());
-        }
-        drop(self.old);
-    }
-}
-
-/// The same of a removal.
-struct Taken<E> {
-    old: Arc<Snapshot<E>>,
-    entry: Arc<dyn Entry<E>>,
-}
-
-impl<E> Taken<E> {
-    fn finish(self, home: &Home) {
-        home.quiet.notify_waiters();
-        self.entry.record().lose_held();
-        drop(self.old);
-    }
-}
-
-/// A version in the making.
-struct Change<'a, E> {
-    old: &'a Snapshot<E>,
-    entries: Vec<Arc<dyn Entry<E>>>,
-    /// Copied from the old version when the first key comes.
-    keys: Option<HashMap<Key, Arc<dyn Entry<E>>>>,
-    replaced: Vec<Swap<E>>,
-}
-
-impl<'a, E> Change<'a, E> {
-    fn of(old: &'a Snapshot<E>) -> Self {
-        Self {
-            old,
-            entries: old.entries.to_vec(),
-            keys: None,
-            replaced: Vec::new(),
-        }
-    }
-
-    fn insert(&mut self, Insert { entry, replace, .. }: &Insert<E>) -> Result<(), RegisterError> {
-        let Some(key) = entry.record().key() else {
-            self.entries.push(Arc::clone(entry));
-            return Ok(());
-        };
-        let keys = self
-            .keys
-            .get_or_insert_with(|| HashMap::clone(&self.old.keys));
-        match keys.insert(key.clone(), Arc::clone(entry)) {
-            None => self.entries.push(Arc::clone(entry)),
-            Some(before) if *replace => {
-                let place = self.entries.iter().position(|e| Arc::ptr_eq(e, &before));
-                let place = place.expect("every key of the map is in the list");
-                self.entries[place] = Arc::clone(entry);
-                entry.record().take_place_of(before.record());
-                self.replaced.push((before, Arc::clone(entry)));
-            }
-            Some(before) => {
-                return Err(RegisterError::DuplicateKey {
-                    key: key.as_str().to_owned(),
-                    signal: before.record().home.name.to_string(),
-                    existing: before.record().location,
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl<E: Event> Host for Registry<E> {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::key::{Identity, Key};
-use crate::listener::{Kind, Storage};
-use crate::outcome::Skip;
+use crate::listener::{BreakerCounts, Kind, Stacked, Storage};
+#[cfg(feature = "metrics")]
+use crate::metrics::{Distribution, Metrics};
+use crate::outcome::{Outcome, Skip};
 
 /// What is known about one listener at the moment of asking. Counts are exact.
 ///
@@ -28,7 +30,7 @@ pub struct Metadata {
     pub(crate) identity: Arc<Identity>,
     pub(crate) kind: Kind,
     pub(crate) storage: Option<Storage>,
-    pub(crate) layers: Option<Arc<[String]>>,
+    pub(crate) stack: Option<Stacked>,
     pub(crate) rollout: Option<String>,
     pub(crate) off: Option<Skip>,
     pub(crate) held: usize,
@@ -39,11 +41,19 @@ pub struct Metadata {
     pub(crate) added: SystemTime,
     pub(crate) times: Option<u64>,
     pub(crate) calls: u64,
-    pub(crate) errors: u64,
-    pub(crate) panics: u64,
+    /// How many calls did not succeed, by outcome.
+    pub(crate) not_done: [u64; Outcome::ALL.len()],
     pub(crate) running: usize,
     pub(crate) last_called: Option<SystemTime>,
     pub(crate) last_error: Option<String>,
+    /// It was registered before it is ready, and has not been resumed.
+    #[cfg(feature = "metrics")]
+    pub(crate) unready: bool,
+    /// How much is measured of it, if it has a level of its own.
+    #[cfg(feature = "metrics")]
+    pub(crate) level: Option<Metrics>,
+    #[cfg(feature = "metrics")]
+    pub(crate) durations: Distribution,
 }
 
 impl Metadata {
@@ -102,7 +112,8 @@ impl Metadata {
     /// # Ok::<(), fanfare::RegisterError>(())
     /// ```
     pub fn layers(&self) -> &[String] {
-        self.layers.as_deref().unwrap_or_default()
+        let stack = self.stack.as_ref();
+        stack.map_or(&[], |stack| &*stack.words)
     }
 
     /// The rollout that it is a side of, if there is one, with the fraction that is set now.
@@ -157,19 +168,90 @@ impl Metadata {
         self.added
     }
 
-    /// How often it was called; an attempt counts, whatever came of it. See [`Metadata`](crate::Metadata).
+    /// How often it was called; an attempt counts, whatever came of it. To redrive a letter is one call more. See [`Metadata`](crate::Metadata).
     pub fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// How many calls returned an error. See [`Metadata`](crate::Metadata).
+    /// How many calls returned an error, on threads that nobody waited for included. See [`Metadata`](crate::Metadata).
     pub fn errors(&self) -> u64 {
-        self.errors
+        self.not_done(Outcome::Failed)
     }
 
-    /// How many calls panicked. See [`Metadata`](crate::Metadata).
+    /// How many calls panicked, on threads that nobody waited for included. See [`Metadata`](crate::Metadata).
     pub fn panics(&self) -> u64 {
-        self.panics
+        self.not_done(Outcome::Panicked)
+    }
+
+    /// How many calls a deadline ended. See [`Outcome::TimedOut`].
+    pub fn timeouts(&self) -> u64 {
+        self.not_done(Outcome::TimedOut)
+    }
+
+    /// How many calls were rejected: no permit, a limit, an open breaker. See [`Outcome::Rejected`].
+    pub fn rejections(&self) -> u64 {
+        self.not_done(Outcome::Rejected)
+    }
+
+    /// How many calls were cancelled, before their turn or while they ran. See [`Outcome::Cancelled`].
+    pub fn cancellations(&self) -> u64 {
+        self.not_done(Outcome::Cancelled)
+    }
+
+    /// How many calls were handed to the background, or held while it was paused. See [`Outcome::Deferred`].
+    pub fn deferrals(&self) -> u64 {
+        self.not_done(Outcome::Deferred)
+    }
+
+    /// How often it was passed over: by its filter or rollout, switched off, a duplicate. See [`Outcome::Skipped`]. That an emission which began before its removal passes over a listener that
+    /// is gone is counted by the signal alone.
+    pub fn skips(&self) -> u64 {
+        self.not_done(Outcome::Skipped)
+    }
+
+    fn not_done(&self, outcome: Outcome) -> u64 {
+        self.not_done[outcome as usize]
+    }
+
+    /// How many attempts its calls have begun beyond the first of each. An attempt counts when it begins, in the background and of a redriven letter too.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// use fanfare::Signal;
+    /// use fanfare::layer::Retry;
+    ///
+    /// let signal = Signal::<u32>::new();
+    /// let sub = signal.listen().retry(Retry::exponential().max_attempts(3)).on(async |_| Err::<(), _>("down"))?;
+    /// let _ = signal.emit(1).await;
+    /// assert_eq!((sub.metadata().retries(), signal.stats().retries()), (2, 2));
+    /// # Ok(()) }
+    /// ```
+    pub fn retries(&self) -> u64 {
+        self.stack.as_ref().map_or(0, |stack| stack.retries)
+    }
+
+    /// How many of its calls led to a dead letter that was taken. See [`DeadLetter`](crate::layer::DeadLetter).
+    pub fn dead_letters(&self) -> u64 {
+        self.stack.as_ref().map_or(0, |stack| stack.dead_letters)
+    }
+
+    /// In which states its circuit breakers are, if it has some: one, or one for each key.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fanfare::RegisterError> {
+    /// use fanfare::Signal;
+    /// use fanfare::layer::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::new();
+    /// let handle = breaker.handle();
+    /// let signal = Signal::<u32>::new();
+    /// let sub = signal.listen().circuit_breaker(breaker).on(async |_| {})?;
+    /// handle.force_open();
+    /// assert_eq!(sub.metadata().breakers().map(|breakers| breakers.open), Some(1));
+    /// # Ok(()) }
+    /// ```
+    pub fn breakers(&self) -> Option<BreakerCounts> {
+        self.stack.as_ref()?.breakers
     }
 
     /// How many calls run now that have suspended, or run on a task or thread of their own. A call that is in its first poll in the emitter's task does not show.

@@ -8,10 +8,12 @@ use once_cell::race::OnceBox;
 
 use super::switch::Switch;
 use super::{Home, Metadata};
-use crate::clock::Coarse;
+use crate::actor::acting_alone;
+use crate::clock::{self, Coarse};
 use crate::key::{Identity, Key};
-use crate::listener::{Kind, Storage};
-use crate::outcome::Cause;
+use crate::listener::{Kind, Stacked, Storage};
+use crate::metrics::Meter;
+use crate::outcome::{Cause, Outcome};
 use crate::sync::shard::Sum;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
@@ -70,13 +72,14 @@ struct More {
     sequence: AtomicU64,
     /// If it replaced another: since when that was there, or the one before it.
     present_since: AtomicU64,
-    errors: AtomicU64,
-    panics: AtomicU64,
+    /// How many calls did not succeed, by outcome.
+    not_done: [AtomicU64; Outcome::ALL.len()],
     last_error: Mutex<Option<Cause>>,
     /// How many samples in a row were long, of first polls and of later ones: no more than it takes to say so, and then for good.
     long_polls: [AtomicU32; 2],
     /// Made when it is first switched off.
     switch: OnceBox<Switch>,
+    meter: Meter,
 }
 
 /// It has been removed.
@@ -270,7 +273,8 @@ impl Record {
         };
         if before == 1 {
             if let Some(host) = self.home.host() {
-                host.remove(self);
+                // Nobody's act, nor is what follows from it: the link to a derived signal that has no other listener is cut.
+                acting_alone(|| host.remove(self));
             }
         }
         true
@@ -298,19 +302,51 @@ impl Record {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// It is called, and no emission does so.
+    pub(crate) fn called_again(&self) {
+        self.called_instead();
+        let now = Coarse::at(clock::now()).to_seconds();
+        self.last_called.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Counts so many calls that did not succeed, or were not made.
+    pub(crate) fn count(&self, outcome: Outcome, calls: u64) {
+        let counter = &self.more().not_done[outcome as usize];
+        counter.fetch_add(calls, Ordering::Relaxed);
+    }
+
     /// Counts a call that did not succeed.
     pub(crate) fn not_done(&self, cause: &Cause) {
-        let more = match cause {
-            Cause::Failed(_) | Cause::Panicked(_) => self.more(),
-            _ => return,
-        };
-        match cause {
-            Cause::Failed(_) => more.errors.fetch_add(1, Ordering::Relaxed),
-            _ => more.panics.fetch_add(1, Ordering::Relaxed),
-        };
+        self.count(cause.outcome(), 1);
+        if !matches!(cause, Cause::Failed(_) | Cause::Panicked(_)) {
+            return;
+        }
+        let more = self.more();
         // The old cause holds the user's error: it is dropped after the lock.
         let old = more.last_error.lock().replace(cause.clone());
         drop(old);
+    }
+
+    /// What is measured of it, if anything is or was.
+    pub(crate) fn known_meter(&self) -> Option<&Meter> {
+        self.more.get().map(|more| &more.meter)
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.more().meter
+    }
+
+    /// A call that was timed has ended. True if to note that took long itself.
+    #[inline(never)]
+    pub(crate) fn timed(&self, took: Duration, polled: Duration) -> bool {
+        let who = || self.identity();
+        let meters = &self.home.meters;
+        // Where there is no room for its histogram, it needs nothing to keep it in.
+        let meter = match self.known_meter() {
+            None if meters.is_full() => None,
+            _ => Some(self.meter()),
+        };
+        meters.call(meter, took, polled, who)
     }
 
     /// Notes a sample: whether a poll of it was long. True once, when as many in a row as `enough` were.
@@ -333,19 +369,16 @@ impl Record {
         &self,
         kind: Kind,
         storage: Option<Storage>,
-        layers: Option<Arc<[String]>>,
+        stack: Option<Stacked>,
     ) -> Metadata {
         let more = self.more.get();
         let calls = self.calls.load(Ordering::Relaxed);
-        let count = |counter: fn(&More) -> &AtomicU64| {
-            more.map_or(0, |more| counter(more).load(Ordering::Relaxed))
-        };
         let last_called = self.last_called.load(Ordering::Relaxed);
         Metadata {
             identity: self.identity(),
             kind,
             storage,
-            layers,
+            stack,
             rollout: None,
             off: self.off(),
             held: self.held(),
@@ -360,12 +393,21 @@ impl Record {
             },
             // Below zero, as a number without a sign, if an exception is counted and its emission is not yet.
             calls: if calls > u64::MAX / 2 { 0 } else { calls },
-            errors: count(|more| &more.errors),
-            panics: count(|more| &more.panics),
+            not_done: std::array::from_fn(|n| {
+                more.map_or(0, |more| more.not_done[n].load(Ordering::Relaxed))
+            }),
             running: self.running(),
             last_called: Coarse::of_seconds(last_called).to_system_time(),
             last_error: more
-                .and_then(|more| more.last_error.lock().as_ref().map(ToString::to_string)),
+                // The text of an error is user code: it is asked for when the lock is released.
+                .and_then(|more| more.last_error.lock().clone())
+                .map(|cause| cause.to_string()),
+            #[cfg(feature = "metrics")]
+            unready: self.is_unready(),
+            #[cfg(feature = "metrics")]
+            level: more.and_then(|more| more.meter.level()),
+            #[cfg(feature = "metrics")]
+            durations: more.map_or_else(Default::default, |more| more.meter.durations()),
         }
     }
 }
@@ -386,11 +428,11 @@ impl More {
             budget: wishes.budget,
             sequence: AtomicU64::new(id),
             present_since: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            panics: AtomicU64::new(0),
+            not_done: Default::default(),
             last_error: Mutex::default(),
             long_polls: Default::default(),
             switch: OnceBox::new(),
+            meter: Meter::default(),
         }
     }
 }
@@ -398,9 +440,10 @@ impl More {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Board, Meters};
 
     fn record() -> Record {
-        let home = Arc::new(Home::new("signal".into()));
+        let home = Arc::new(Home::new("signal".into(), Meters::new(&Board::new(), None)));
         let wishes = Wishes {
             key: None,
             priority: 0,

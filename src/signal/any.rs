@@ -23,8 +23,15 @@ pub(crate) trait AnySignal: Send + Sync {
     fn metadata(&self) -> Vec<Metadata>;
     fn describe(&self) -> Description;
     fn clear(&self) -> usize;
-    /// Refuses new events.
-    fn close(&self);
+    #[cfg(feature = "metrics")]
+    fn buffered(&self) -> (usize, usize);
+    /// How many events the fullest lane of the buffer has, and can hold.
+    #[cfg(feature = "metrics")]
+    fn fullest_lane(&self) -> (usize, usize);
+    #[cfg(feature = "metrics")]
+    fn is_under_pressure(&self) -> bool;
+    /// Refuses new events. True if it took them so far.
+    fn close(&self) -> bool;
     /// Sees to it that buffered events are delivered, and those that listeners hold and are to be called with.
     fn deliver_pending(self: Arc<Self>);
     /// Whether nothing is buffered and no emission is under way, but for those that the caller is a listener of.
@@ -80,10 +87,26 @@ impl<E: Event> AnySignal for Inner<E> {
         self.registry.clear()
     }
 
-    fn close(&self) {
-        self.core.gate.close(self.registry.home());
+    #[cfg(feature = "metrics")]
+    fn buffered(&self) -> (usize, usize) {
+        (self.buffer.len(), self.buffer.capacity())
+    }
+
+    #[cfg(feature = "metrics")]
+    fn fullest_lane(&self) -> (usize, usize) {
+        self.buffer.fullest_lane()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn is_under_pressure(&self) -> bool {
+        self.buffer.is_under_pressure()
+    }
+
+    fn close(&self) -> bool {
+        let first = self.core.gate.close(self.registry.home());
         self.buffer.close();
         self.core.closing.fire();
+        first
     }
 
     fn deliver_pending(self: Arc<Self>) {

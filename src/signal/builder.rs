@@ -9,7 +9,7 @@ use super::buffering::Buffering;
 use super::inner::OnDropped;
 use super::{Inner, Signal, observe};
 use crate::buffer::{DropReason, Overflow};
-use crate::dispatch::{DeadEvents, Dispatch, OnError, Options, Order, Timing};
+use crate::dispatch::{DeadEvents, Dispatch, Lifecycle, OnError, Options, Order, Timing};
 use crate::error::OptionError;
 use crate::event::Event;
 use crate::keyed::EventKey;
@@ -255,6 +255,16 @@ impl<E: Event> SignalBuilder<E> {
         self
     }
 
+    /// Adds a callback for whatever listener comes or goes. Default: none. See [`Lifecycle`].
+    ///
+    /// All callbacks are called, in order, and one that panics does not stop the next. They see the changes in the order in which they were made, each once, when no lock is held: by whoever makes
+    /// the change, the emission that uses up a [`once`](crate::ListenBuilder::once) included; or, if somebody is just telling of another change of the signal, by them, soon after. A change that a callback makes
+    /// is told once that callback has returned. An emission costs no more for it.
+    pub fn on_lifecycle(mut self, callback: impl Fn(&Lifecycle) + Send + Sync + 'static) -> Self {
+        self.options.on_lifecycle.push(Arc::new(callback));
+        self
+    }
+
     /// Adds a callback that is given every event that the buffer drops, and why. Default: none; drops are counted in any case. See [`Signal::builder`](crate::Signal::builder).
     pub fn on_dropped(mut self, callback: impl Fn(E, DropReason) + Send + Sync + 'static) -> Self {
         self.on_dropped.push(Arc::new(callback));
@@ -354,6 +364,14 @@ impl<E: Event> SignalBuilder<E> {
             observe(&pool, inner.registry.home());
         }
         Ok(Signal { inner })
+    }
+}
+
+/// For what stands above.
+#[cfg(feature = "metrics")]
+impl<E: Event> SignalBuilder<E> {
+    pub(crate) fn options(&mut self) -> &mut Options {
+        &mut self.options
     }
 }
 

@@ -6,7 +6,6 @@ use super::{Signal, Subscription};
 use crate::event::Event;
 use crate::layer::{Change, ChangeError, Station};
 use crate::pool::Pool;
-use crate::pool::scaling::ScaleReason;
 use crate::registry::{Home, Listed, Setting};
 
 impl Subscription {
@@ -66,7 +65,7 @@ impl<E: Event> Signal<E> {
         make(&**entry, change)
     }
 
-    /// Changes the number of permits of the signal's pool, as [`Pool::resize`] does, and tells the observers of this signal. All that share the pool have the new size.
+    /// Changes the number of permits of the signal's pool, as [`Pool::resize`] does, and tells the observers of this signal. All that share the pool have the new size, and the observers of each signal or bus that was given the pool are told.
     ///
     /// # Errors
     ///
@@ -109,19 +108,20 @@ pub(crate) fn resize(pool: Option<&Pool>, size: usize, home: &Home) -> Result<()
     let pool = pool.ok_or_else(|| ChangeError::NoPool {
         name: home.name.to_string(),
     })?;
-    let before = pool.resized(size)?;
+    let before = pool.resized(size, Some(home.observers()))?;
     home.changed(None, Setting::Pool, words(before), words(size));
     Ok(())
 }
 
-/// Tells the observers of this home what becomes of the size of a pool. Of what was resized by hand they are told by whoever did it.
+/// Tells the observers of this home what becomes of the size of a pool. Those that are told by whoever has resized it are not told again.
 pub(crate) fn observe(pool: &Pool, home: &Arc<Home>) {
     let home = Arc::downgrade(home);
     pool.observe(home.clone(), move |scaled| {
-        if scaled.reason() == ScaleReason::Manual {
-            return;
-        }
-        if let Some(home) = home.upgrade() {
+        let knows = |home: &Arc<Home>| {
+            let told = scaled.told.as_deref();
+            told.is_some_and(|told| home.observers().iter().all(|it| told.contains(it)))
+        };
+        if let Some(home) = home.upgrade().filter(|home| !knows(home)) {
             home.changed(
                 None,
                 Setting::Pool,

@@ -176,7 +176,7 @@ impl<E: Event> Drain<E> {
                 return;
             };
             self.state = State::Running(Drains::Emitting);
-            let Queued { event, place } = queued;
+            let Queued { event, place, .. } = queued;
             let pass = Pass::of_begun(&self.inner.core);
             let emission = self.inner.detached(event, pass).in_turn(turn, permit);
             let mut emission = pin!(emission.run());

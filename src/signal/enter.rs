@@ -8,7 +8,7 @@ use super::listen::{OnceMeans, Target};
 use super::{ListenBuilder, Subscription};
 use crate::dispatch::Keep;
 use crate::error::{BoxError, OptionError};
-use crate::event::{Delivery, Event};
+use crate::event::{Addressee, Delivery, Event};
 use crate::key::Key;
 use crate::layer::{Around, Layered, Place};
 use crate::listener::{Callee, Keeper, Kind, Onward};
@@ -72,7 +72,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         let keeper = Arc::clone(&keep) as Arc<dyn Keeper>;
         let callee = |record: &Record| {
             let around = Around {
-                identity: record.identity(),
+                addressee: Addressee::new(record.identity(), &record.home.totals.ledger),
                 keeper: Arc::clone(&keeper),
                 wants_time,
                 onward,

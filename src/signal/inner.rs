@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use super::history::History;
 use crate::buffer::{Buffer, DropReason, Keyed, Queue, Queued, Shape};
-use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Holding, Options, Order, Pass};
+use crate::dispatch::{AnyKeyed, Core, Detached, Emit, Holding, Options, Order, Pass, moves};
 use crate::event::Event;
 use crate::keyed::{EventKey, Host};
 use crate::layer::Layers;
@@ -37,18 +37,24 @@ pub(crate) struct Inner<E: Event> {
 impl<E: Event> Inner<E> {
     pub(crate) fn new(
         name: Arc<str>,
-        options: Options,
+        mut options: Options,
         layers: Layers,
         on_dropped: Vec<OnDropped<E>>,
         keyed: Option<EventKey<E>>,
-        shape: Shape<E>,
+        mut shape: Shape<E>,
     ) -> Arc<Self> {
+        options.spans = layers.spans();
         let order = match options.order {
             Order::Fifo => SnapshotOrder::OldestFirst,
             Order::Lifo => SnapshotOrder::NewestFirst,
         };
-        let registry = Registry::new(name, order);
+        let registry = Registry::new(name, order, options.meters());
         registry.home().set_observers(options.on_change.clone());
+        let name = &registry.home().name;
+        if let Some(moves) = moves(name, options.mode(), &options.on_lifecycle) {
+            registry.home().set_moves(moves);
+        }
+        shape.meters = Some(Arc::clone(&registry.home().meters));
         let history = options.replay.map(|most| Box::new(History::new(most)));
         let keyed = keyed.map(|key| {
             let lanes = options
@@ -66,6 +72,7 @@ impl<E: Event> Inner<E> {
         let mut core = Core::new(registry.home(), std::any::type_name::<E>(), options);
         core.keyed = keyed.clone().map(|keyed| keyed as Arc<dyn AnyKeyed>);
         let core = Arc::new(core);
+        core.home.meters.follow(&core);
         let holding = Holding::new(&core, &registry);
         registry.home().set_deliverer(Box::new(holding));
         let inner = Arc::new(Self {
@@ -146,13 +153,14 @@ impl<E: Event> Inner<E> {
     }
 }
 
-/// Shows a dropped event to the callbacks. Each but the last gets a clone.
+/// Tells of a dropped event, and shows it to the callbacks. Each but the last gets a clone.
 pub(super) fn show_dropped<E: Event>(
     callbacks: &[OnDropped<E>],
     event: E,
     reason: DropReason,
     signal: &str,
 ) {
+    tracing::debug!(signal, count = 1, %reason, "an event was dropped");
     let tell = |shown: Result<(), Arc<str>>| {
         if let Err(message) = shown {
             tracing::error!(signal, %message, "an event that was dropped, or its `on_dropped` callback, panicked");

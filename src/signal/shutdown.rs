@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::{AnySignal, Signal};
 use crate::context::without_permit;
 use crate::event::Event;
-use crate::registry::Metadata;
-use crate::sync::{timeout, yield_now};
+use crate::registry::{Home, Metadata, Setting};
+use crate::sync::{Ordering, timeout, yield_now};
 
 /// How long a shutdown waits, after it has cancelled what was left, for that to end.
 const GRACE: Duration = Duration::from_millis(100);
@@ -42,7 +42,8 @@ impl<E: Event> Signal<E> {
     /// # }
     /// ```
     pub async fn shutdown(&self, limit: Duration) -> Shutdown {
-        shutdown(vec![Arc::clone(&self.inner) as Arc<dyn AnySignal>], limit).await
+        let this = Arc::clone(&self.inner) as Arc<dyn AnySignal>;
+        shutdown(vec![this], limit, Teller::Each).await
     }
 
     /// Whether [`shutdown`](Self::shutdown) has been called.
@@ -51,10 +52,41 @@ impl<E: Event> Signal<E> {
     }
 }
 
+/// Who tells of a shutdown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Teller {
+    /// Each signal.
+    Each,
+    /// The caller, for all of them.
+    Together,
+}
+
+/// Tells that a shutdown has begun.
+pub(crate) fn tell_of_begin(home: &Home) {
+    home.end_is_to_be_told.store(true, Ordering::SeqCst);
+    let (before, after) = ("open".to_owned(), "shutting down".to_owned());
+    home.changed(None, Setting::Shutdown, before, after);
+}
+
+/// Tells that a shutdown has ended, if it was told that it had begun and not yet that it is over.
+pub(crate) fn tell_of_end(home: &Home, left: &Shutdown) {
+    if !home.end_is_to_be_told.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let (before, after) = ("shutting down".to_owned(), format!("shut down, {left}"));
+    home.changed(None, Setting::Shutdown, before, after);
+}
+
 /// Shuts signals down together: one limit for all.
-pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) -> Shutdown {
+pub(crate) async fn shutdown(
+    signals: Vec<Arc<dyn AnySignal>>,
+    limit: Duration,
+    told: Teller,
+) -> Shutdown {
     for signal in &signals {
-        signal.close();
+        if signal.close() && told == Teller::Each {
+            tell_of_begin(&signal.core().home);
+        }
         Arc::clone(signal).deliver_pending();
     }
     let left = without_permit(async {
@@ -79,7 +111,10 @@ pub(crate) async fn shutdown(signals: Vec<Arc<dyn AnySignal>>, limit: Duration) 
     })
     .await;
     for signal in &signals {
-        signal.core().ended.fire();
+        let core = signal.core();
+        core.ended.fire();
+        // Whoever ends first tells, also of one that was begun by another.
+        tell_of_end(&core.home, &left.of(&core.name));
     }
     left
 }
@@ -141,6 +176,15 @@ impl Shutdown {
         } else if self.unfinished.len() == known && !signal.is_drained() {
             self.waiting.push(name());
         }
+    }
+
+    /// What is left of one of the signals.
+    fn of(&self, signal: &str) -> Self {
+        let mut left = self.clone();
+        left.unfinished.retain(|left| left.signal() == signal);
+        left.undelivered.retain(|left| &*left.signal == signal);
+        left.waiting.retain(|left| &**left == signal);
+        left
     }
 
     /// Drops what listeners hold.

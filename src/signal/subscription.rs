@@ -8,6 +8,8 @@ use super::Pause;
 use crate::context::{count_within, is_within, without_permit};
 use crate::error::OptionError;
 use crate::key::Key;
+#[cfg(feature = "metrics")]
+use crate::registry::Record;
 use crate::registry::{Listed, Metadata};
 use crate::sync::yield_now;
 
@@ -148,6 +150,11 @@ impl Subscription {
     /// ```
     pub fn scoped(self) -> Scoped {
         Scoped { subscription: self }
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn record(&self) -> &Record {
+        self.listed.record()
     }
 
     /// Whether the listener has been removed, spent or replaced. See [`Subscription`](crate::Subscription).

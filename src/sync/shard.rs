@@ -45,6 +45,11 @@ impl Shards {
         add(&shard.begun, 1, own) == 0
     }
 
+    /// How many emissions were counted for this seat.
+    pub(crate) fn begun(&self, seat: Seat) -> u64 {
+        self.shard(seat).0.begun.load(Ordering::Relaxed)
+    }
+
     /// Counts calls that succeeded.
     #[inline]
     pub(crate) fn done(&self, seat: Seat, calls: u64) {

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["clock", "error", "key", "sync"]),
+    (0, &["actor", "clock", "error", "key", "sync"]),
     (1, &["event", "outcome", "metrics"]),
-    (2, &["listener", "pool", "keyed"]),
+    (2, &["listener", "pool", "keyed", "span"]),
     (3, &["registry", "buffer", "context"]),
     (4, &["dispatch", "layer"]),
     (5, &["signal"]),
     (6, &["bus"]),
-    (7, &["transport"]),
+    (7, &["observe", "transport"]),
     (8, &["sse", "job"]),
     (9, &["dashboard", "testing"]),
 ];

@@ -5,6 +5,8 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+#[cfg(feature = "metrics")]
+mod audit;
 mod batches;
 mod blocking;
 mod buffer;
@@ -14,13 +16,22 @@ mod compose;
 mod dispatch;
 mod emission_limit;
 mod enqueue;
+#[cfg(feature = "metrics")]
+mod export;
 mod floors;
 mod follow;
+#[cfg(feature = "metrics")]
+mod health;
 mod introspection;
 mod keyed;
 mod late;
 mod layers;
+mod lifecycle;
 mod listeners;
+#[cfg(feature = "metrics")]
+mod monitor;
+#[cfg(feature = "metrics")]
+mod observe;
 mod options;
 mod pool;
 mod properties;
@@ -33,5 +44,6 @@ mod shutdown;
 mod stream;
 mod support;
 mod switch;
+mod tracing;
 mod traps;
 mod voice;

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output};
 
-/// Runs an example with these options, and waits for its end.
-pub(crate) fn run(name: &str, options: &[&str]) -> Output {
+/// An example with these options, to be started.
+pub(crate) fn command(name: &str, options: &[&str]) -> Command {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().unwrap().parent().unwrap();
     let example = profile
@@ -13,7 +13,20 @@ pub(crate) fn run(name: &str, options: &[&str]) -> Output {
         example.exists(),
         "the example is not built: run `cargo build --example {name}` first"
     );
-    Command::new(example).args(options).output().unwrap()
+    let mut command = Command::new(example);
+    // Whoever runs the tests may export to a collector of their own.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"OTEL_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(options);
+    command
+}
+
+/// Runs an example with these options, and waits for its end.
+pub(crate) fn run(name: &str, options: &[&str]) -> Output {
+    command(name, options).output().unwrap()
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

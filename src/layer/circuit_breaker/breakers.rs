@@ -1,17 +1,18 @@
 //! The breakers of one listener, or of all that share them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::breaker::Breaker;
 use super::group::Group;
 use super::key::{Fingerprint, KeyOf};
 use super::settings::Settings;
 use super::state::{Change, Command};
-use super::{BreakerStatus, CircuitBreaker};
+use super::{BreakerState, BreakerStatus, CircuitBreaker};
 use crate::clock::{self, Instant};
 use crate::event::Delivery;
 use crate::layer::live::{Applied, Cell, Live};
+use crate::listener::{BreakerCounts, Keeper};
 use crate::outcome::{CallError, Rejection};
 use crate::sync::{Mutex, swap};
 
@@ -22,6 +23,8 @@ pub(super) struct Breakers {
     key_of: Option<Arc<KeyOf>>,
     keyless: Arc<Breaker>,
     keyed: Mutex<Keyed>,
+    /// The listeners that they are of. Weak: their signals may have a handle of the breakers.
+    keepers: Mutex<Vec<Weak<dyn Keeper>>>,
     /// Kept for the handles, which keep nothing.
     _group: Arc<Group>,
 }
@@ -44,6 +47,7 @@ impl Breakers {
                 known: HashMap::new(),
             }),
             settings,
+            keepers: Mutex::default(),
             _group: group,
         }
     }
@@ -92,6 +96,14 @@ impl Breakers {
         }
     }
 
+    /// Tells the signals of their listeners what was done to them by hand. Runs user code.
+    pub(super) fn tell_of(&self, before: Command, command: Command) {
+        let keepers = self.keepers.lock().clone();
+        for keeper in keepers.iter().filter_map(Weak::upgrade) {
+            keeper.breaker_told(before.in_effect(), command.given());
+        }
+    }
+
     /// What all of them are like. The one for what has no key is left out where each has had one.
     pub(super) fn status(&self, now: Instant, list: &mut Vec<BreakerStatus>) {
         if self.key_of.is_none() || self.keyless.is_used() {
@@ -103,6 +115,31 @@ impl Breakers {
 }
 
 impl Live<CircuitBreaker> for Breakers {
+    fn told_by(&self, keeper: &Arc<dyn Keeper>) {
+        let mut keepers = self.keepers.lock();
+        if keepers.len() == keepers.capacity() {
+            keepers.retain(|keeper| keeper.strong_count() > 0);
+        }
+        keepers.push(Arc::downgrade(keeper));
+    }
+
+    fn breakers(&self) -> Option<BreakerCounts> {
+        let mut list = Vec::new();
+        self.status(clock::now(), &mut list);
+        let mut counts = BreakerCounts::default();
+        for breaker in &list {
+            // The next call is a probe.
+            let is_over = breaker.retry_after().is_some_and(|left| left.is_zero());
+            *match breaker.state() {
+                BreakerState::Open if is_over => &mut counts.half_open,
+                BreakerState::Closed | BreakerState::ForcedClosed => &mut counts.closed,
+                BreakerState::Open | BreakerState::ForcedOpen => &mut counts.open,
+                BreakerState::HalfOpen => &mut counts.half_open,
+            } += 1;
+        }
+        Some(counts)
+    }
+
     fn words(&self) -> String {
         self.settings.read().to_string()
     }

@@ -83,8 +83,8 @@ impl BreakerChange {
     pub(super) fn log(&self) {
         tracing::info!(
             signal = self.signal(),
-            listener = self.listener.as_ref().map(tracing::field::display),
-            key = self.key(),
+            key = self.listener_key(),
+            breaker = self.key(),
             from = %self.from(),
             to = %self.to(),
             "a circuit breaker changed its state"

@@ -54,23 +54,27 @@ impl Group {
 
     /// Tells all breakers, those to come too, and then everybody who wants to know.
     pub(super) fn command(&self, command: Command) {
-        for (breaker, change) in self.change_all(command) {
+        let (before, alive, changed) = self.change_all(command);
+        for (breaker, change) in changed {
             breaker.tell(Some(change), None);
+        }
+        for breakers in alive {
+            breakers.tell_of(before, command);
         }
     }
 
     /// Under one lock, so that of two commands one is the last everywhere.
-    fn change_all(&self, command: Command) -> Vec<(Arc<Breaker>, Change)> {
+    fn change_all(&self, command: Command) -> Changes {
         // Dropped after the lock: with the last of a listener's breakers go closures of the user's.
         let alive: Vec<_>;
         let mut changed = Vec::new();
         let mut members = self.0.lock();
-        members.command = command;
+        let before = std::mem::replace(&mut members.command, command);
         alive = members.alive().collect();
         for breakers in &alive {
             breakers.command(command, &mut changed);
         }
-        changed
+        (before, alive, changed)
     }
 
     pub(super) fn status(&self) -> Vec<BreakerStatus> {
@@ -83,6 +87,9 @@ impl Group {
         list
     }
 }
+
+/// What was said before a command, whom it was given to, and what it has changed.
+type Changes = (Command, Vec<Arc<Breakers>>, Vec<(Arc<Breaker>, Change)>);
 
 impl Members {
     fn add(&mut self, breakers: &Arc<Breakers>) {

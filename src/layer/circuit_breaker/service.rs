@@ -52,7 +52,7 @@ where
             Ok(breakers) => breakers.find(&delivery).map_err(Into::into),
             Err(error) => Err(error.clone().into()),
         };
-        let caller = Arc::clone(&delivery.call().listener);
+        let caller = Arc::clone(delivery.who());
         let inner = self.inner.clone().oneshot(delivery);
         match found {
             Ok(breaker) => CircuitBreakerFuture::new(inner, breaker, caller),

@@ -77,6 +77,25 @@ pub(super) enum Command {
     StayClosed,
 }
 
+impl Command {
+    /// What it has led to, in words.
+    pub(super) fn in_effect(self) -> &'static str {
+        match self {
+            Self::Reset => "by its settings",
+            _ => self.given(),
+        }
+    }
+
+    /// The command itself.
+    pub(super) fn given(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::StayOpen => "forced open",
+            Self::StayClosed => "forced closed",
+        }
+    }
+}
+
 /// What a listing shows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {

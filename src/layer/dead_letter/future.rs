@@ -77,6 +77,13 @@ where
         Poll::Ready(Err(match taken {
             Ok(()) => {
                 this.delivery.call().note_letter();
+                tracing::info!(
+                    signal = this.delivery.signal(),
+                    key = this.delivery.listener_key(),
+                    attempt = this.delivery.call().attempts(),
+                    cause = %error.cause(),
+                    "a dead letter was taken"
+                );
                 error.into()
             }
             Err(letter) => DeadLetterError {

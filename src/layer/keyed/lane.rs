@@ -36,7 +36,7 @@ impl Live<usize> for Lanes {
 
     /// An attempt that runs keeps its lane.
     fn change(&self, new: usize) -> Applied {
-        let before = self.0.resized(new).unwrap_or(new);
+        let before = self.0.resized(new, None).unwrap_or(new);
         Applied {
             before: lanes_in_words(before),
             after: lanes_in_words(new),

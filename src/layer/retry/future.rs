@@ -20,7 +20,7 @@ use crate::error::BoxError;
 use crate::event::Delivery;
 use crate::layer::Decision;
 use crate::layer::policy::Failure;
-use crate::outcome::{CallError, Cause, Outcome, Rejection, catch};
+use crate::outcome::{CallError, Cause, CauseOf, Outcome, Rejection, catch};
 
 /// So many attempts are made without a wait before other tasks have their turn.
 const AT_ONCE: u32 = 32;
@@ -92,7 +92,14 @@ where
                     let Next::Attempt { number, wait } = next else {
                         return Poll::Ready(Err(error));
                     };
-                    tracing::debug!(signal = this.delivery.signal(), attempt = number, ?wait, %error, "another attempt");
+                    tracing::debug!(
+                        signal = this.delivery.signal(),
+                        key = this.delivery.listener_key(),
+                        attempt = number,
+                        ?wait,
+                        cause = %CauseOf(&error),
+                        "another attempt"
+                    );
                     let background = settings.retry.background && !wait.is_zero();
                     if background && this.delivery.call().ask_to_defer() {
                         this.phase.set(Phase::Handover { number, wait });

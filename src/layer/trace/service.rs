@@ -1,28 +1,30 @@
 //! The service.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
 use tower_service::Service;
-use tracing::Span;
-use tracing::field::{Empty, display};
 
 use super::TraceFuture;
-use super::config::Detail;
 use crate::error::BoxError;
 use crate::event::Delivery;
+use crate::span::{Rule, Sampler, call_span};
 
 /// The service of [`Trace`](super::Trace).
 #[derive(Clone, Debug)]
 pub struct TraceService<S> {
     inner: S,
-    level: Detail,
+    sampler: Arc<Sampler>,
 }
 
 impl<S> TraceService<S> {
-    pub(super) fn new(inner: S, level: Detail) -> Self {
-        Self { inner, level }
+    pub(super) fn new(inner: S, rule: Rule) -> Self {
+        Self {
+            inner,
+            sampler: Arc::new(Sampler::new(rule)),
+        }
     }
 }
 
@@ -41,31 +43,8 @@ where
     }
 
     fn call(&mut self, delivery: Delivery) -> Self::Future {
-        let span = span(self.level, &delivery);
-        TraceFuture::new(self.inner.clone().oneshot(delivery), span)
+        let span = call_span(&self.sampler, &delivery);
+        let inner = self.inner.clone().oneshot(delivery.clone());
+        TraceFuture::new(inner, span, delivery)
     }
-}
-
-fn span(level: Detail, delivery: &Delivery) -> Span {
-    macro_rules! deliver {
-        ($make:ident) => {
-            tracing::$make!(
-                "deliver",
-                signal = delivery.signal(),
-                listener = delivery.listener_key(),
-                event = delivery.event_type(),
-                emission = delivery.emission_id(),
-                correlation = delivery.correlation_id(),
-                traceparent = Empty,
-            )
-        };
-    }
-    let span = match level {
-        Detail::Debug => deliver!(debug_span),
-        Detail::Info => deliver!(info_span),
-    };
-    if let (false, Some(parent)) = (span.is_disabled(), delivery.headers().traceparent()) {
-        span.record("traceparent", display(parent));
-    }
-    span
 }

@@ -37,6 +37,8 @@ pub struct Scaled {
     pub(super) held_back: Option<HeldBack>,
     pub(super) stats: Option<PoolStats>,
     pub(super) at: SystemTime,
+    /// The observers of the signal or bus that made the change and tells them itself, by their addresses.
+    pub(crate) told: Option<Arc<[usize]>>,
 }
 
 impl Scaled {

@@ -98,6 +98,7 @@ impl Scaler {
             held_back,
             stats: Some(*stats),
             at: SystemTime::now(),
+            told: None,
         });
     }
 
@@ -160,5 +161,6 @@ pub(in crate::pool) fn told(pool: &Pool, from: usize, to: usize, reason: ScaleRe
         held_back: None::<HeldBack>,
         stats: None,
         at: SystemTime::now(),
+        told: None,
     }
 }

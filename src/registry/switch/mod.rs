@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) use self::state::{Due, HeldEvent, Kept, Next, Way};
 use self::state::{FOR_GOOD, State, Words};
 use super::{Record, Setting};
+use crate::actor::acting_alone;
 use crate::clock::{self, Coarse, Instant};
 use crate::outcome::{Cause, Skip};
 use crate::sync::{Mutex, Notify};
@@ -51,7 +52,7 @@ impl Record {
     /// It begins with a pause that holds up to so many events, until it is resumed. Said before anybody can call it.
     pub(crate) fn begin_paused(&self, limit: usize) {
         let mut state = self.switch().state.lock();
-        state.pause(FOR_GOOD, Some(limit));
+        state.begin_unready(limit);
         self.set_switched(true);
     }
 
@@ -115,6 +116,13 @@ impl Record {
     pub(crate) fn held(&self) -> usize {
         let switch = self.known_switch();
         switch.map_or(0, |switch| switch.state.lock().held())
+    }
+
+    /// Whether it is not ready yet: registered so, and never resumed.
+    #[cfg(feature = "metrics")]
+    pub(super) fn is_unready(&self) -> bool {
+        let switch = self.known_switch();
+        switch.is_some_and(|switch| switch.state.lock().is_unready())
     }
 
     pub(super) fn switched_in_words(&self) -> Option<String> {
@@ -254,7 +262,8 @@ impl Record {
         drop(state);
         if before != after {
             switch.changed.notify_waiters();
-            self.tell(before, between);
+            // A pause that is over is the doing of nobody who happens to look.
+            acting_alone(|| self.tell(before, between));
             self.tell(between, after);
         }
         if due.is_some() {
@@ -279,7 +288,7 @@ impl Drop for Switch {
         let events = self.state.lock().held();
         if events > 0 {
             tracing::warn!(
-                events,
+                count = events,
                 "events that a paused listener held were dropped with its signal"
             );
         }

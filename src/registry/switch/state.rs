@@ -79,6 +79,8 @@ pub(super) struct State {
     delivering: bool,
     /// A task waits for the end of the pause.
     waiting: bool,
+    /// It has been paused since it was registered, as it is not ready yet.
+    unready: bool,
     store: Store,
 }
 
@@ -106,6 +108,18 @@ impl State {
         Words(self.calls, limit)
     }
 
+    /// It is paused as long as it is not ready.
+    pub(super) fn begin_unready(&mut self, limit: usize) {
+        self.pause(FOR_GOOD, Some(limit));
+        self.unready = true;
+    }
+
+    /// Whether it waits to be resumed for the first time.
+    #[cfg(feature = "metrics")]
+    pub(super) fn is_unready(&self) -> bool {
+        self.unready && matches!(self.calls, Calls::Paused { .. })
+    }
+
     /// Ends a pause that is over.
     pub(super) fn tick(&mut self, now: u64) {
         if matches!(self.calls, Calls::Paused { until, .. } if until != FOR_GOOD && now >= until) {
@@ -118,6 +132,7 @@ impl State {
     }
 
     pub(super) fn enable(&mut self) -> bool {
+        self.unready = false;
         std::mem::take(&mut self.calls) != Calls::Enabled
     }
 
@@ -126,6 +141,7 @@ impl State {
         let paused = matches!(self.calls, Calls::Paused { .. });
         if paused {
             self.calls = Calls::Enabled;
+            self.unready = false;
         }
         paused
     }
@@ -275,6 +291,7 @@ impl State {
         (holds || self.holds_back()).then(|| Self {
             calls: if holds { self.calls } else { Calls::Enabled },
             limit: self.limit,
+            unready: holds && self.unready,
             ..Self::default()
         })
     }
@@ -309,6 +326,7 @@ impl State {
     fn inherit(&mut self, before: &Self) {
         if self.calls == Calls::Enabled {
             self.calls = before.calls;
+            self.unready = before.unready;
         }
         self.limit = self.limit.max(before.limit);
     }

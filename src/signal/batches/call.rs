@@ -23,7 +23,7 @@ where
 {
     let call = Arc::clone(delivery.call());
     async move {
-        let own = call.listener.id;
+        let own = call.listener.identity.id;
         // This call is one of them.
         if count_within(|call| call.listener == own) > 1 {
             return Verdict::not(Cause::Rejected(Rejection::WouldDeadlock));

@@ -27,7 +27,7 @@ use crate::sync::Ordering;
 /// When its last handle is dropped, its listeners hear nothing any more: keep it for as long as they are to hear. It keeps its source alive. To
 /// [`clear`](Signal::clear) the source cuts it off too, until its next listener comes or one of its own goes.
 ///
-/// It inherits the options of its source: mode, pool, failure callbacks; layers it does not. A listener that fails is told to the failure callbacks of its own signal, and so is the link to
+/// It inherits the options of its source: mode, pool, failure callbacks; layers it does not, nor [how much is measured](crate::Metrics), which goes by the bus. A listener that fails is told to the failure callbacks of its own signal, and so is the link to
 /// it of the source. In the source it shows as a listener of the kind [`Derived`](crate::Kind::Derived), at the place in the code where it was made.
 ///
 /// # Examples
@@ -231,6 +231,12 @@ impl<E: Event> Derived<E> {
 }
 
 impl<E: Event> Derived<E> {
+    /// The signal that has its listeners.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn inner_signal(&self) -> &Signal<E> {
+        &self.node.signal
+    }
+
     combinators!();
 
     fn upstream(&self) -> Upstream<E> {

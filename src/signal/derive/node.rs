@@ -68,12 +68,14 @@ impl<E: Event> Node<E> {
     }
 }
 
-/// The options of the source, but for what is of its buffer, of what it keeps and of its keys, and but for its limits, which its own emission has passed: an event of a key comes when the one before it is done, all that is derived included.
+/// The options of the source, but for how much is measured, what is of its buffer, of what it keeps and of its keys, and but for its limits, which its own emission has passed: an event of a key comes when the one before it is done, all that is derived included.
 fn inherited(options: &Options) -> Options {
     let own_lanes = options.own_lanes;
     Options {
         pool: options.pool.clone().filter(|_| !own_lanes),
         own_lanes: false,
+        // By the bus: its source may be set to another level later.
+        level: None,
         buffer: 1,
         enqueue_concurrency: 1,
         marks: None,

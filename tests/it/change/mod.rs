@@ -5,6 +5,7 @@ mod limits;
 mod retry;
 mod settings;
 mod threads;
+mod told;
 
 use std::time::Duration;
 

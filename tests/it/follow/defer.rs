@@ -138,7 +138,7 @@ async fn dropped_while_it_emits_it_drops_the_rest_and_says_which() {
         .find(|line| line.contains("deferred events were dropped"))
         .unwrap();
     assert!(
-        lost.contains("events=1") && lost.contains("defer::Mail"),
+        lost.contains("count=1") && lost.contains("defer::Mail"),
         "{lost}"
     );
 }

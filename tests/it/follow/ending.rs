@@ -52,7 +52,7 @@ async fn events_whose_signal_is_shut_down_are_named_and_the_others_are_emitted()
     assert_eq!(told.take(), ["`orders` cancelled: shut down"]);
     let lost = lost(&captured);
     assert!(
-        lost.contains("key=\"orders\"") && lost.contains("events=2"),
+        lost.contains("key=\"orders\"") && lost.contains("count=2"),
         "{lost}"
     );
     assert!(
@@ -134,7 +134,7 @@ async fn an_emission_that_is_dropped_or_timed_out_drops_the_rest_counts_it_and_s
         );
         let lost = lost(&captured);
         assert!(
-            lost.starts_with("WARN") && lost.contains("events=2"),
+            lost.starts_with("WARN") && lost.contains("count=2"),
             "{lost}"
         );
         assert!(

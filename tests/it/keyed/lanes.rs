@@ -126,7 +126,9 @@ async fn lanes_change_while_events_run_and_no_key_loses_its_order() {
     assert!(signal.resize_lanes(0).is_err());
     let told = ["2 -> 10", "10 -> 1", "1 -> 5"];
     let told = told.map(|change| (Setting::Lanes, format!("`bookings`: lanes: {change}")));
-    assert_eq!(changes.take(), told);
+    let mut seen = changes.take();
+    seen.retain(|(setting, _)| *setting != Setting::Shutdown);
+    assert_eq!(seen, told);
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,7 +164,7 @@ async fn a_replay_uses_up_once_and_tells_of_the_rest() {
     assert_eq!(signal.stats().count(Outcome::Skipped), 2);
     let lines = log.lines();
     assert!(
-        lines.len() == 1 && lines[0].contains("events=2"),
+        lines.len() == 1 && lines[0].contains("count=2"),
         "{lines:?}"
     );
 }

@@ -734,7 +734,7 @@ async fn changes_are_told_outside_the_lock_and_logged() {
     let line = lines.iter().find(|line| line.starts_with("INFO")).unwrap();
     for part in [
         "a circuit breaker changed its state",
-        "`api`",
+        "key=\"api\"",
         "from=closed",
         "to=open",
         &name,

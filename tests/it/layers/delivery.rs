@@ -375,12 +375,15 @@ async fn what_an_emission_says_itself_is_not_replaced_by_what_it_inherits() {
     let belongs = |correlation: &str, causation: &str, parent: &str| {
         [correlation, causation, parent, "a=1"].map(|text| Some(text.to_owned()))
     };
+    // The state is that of the parent, and is not inherited without it.
+    let mut other = belongs("order", &outer, OTHER);
+    other[3] = None;
     assert_eq!(
         log.take(),
         [
             belongs("order", &outer, PARENT),
             belongs("own", &outer, PARENT),
-            belongs("order", &outer, OTHER),
+            other,
             belongs("first", &id, PARENT),
         ]
     );

@@ -61,7 +61,7 @@ async fn what_a_removed_listener_held_is_counted_as_skipped_and_told() {
             "WARN",
             "signal=orders",
             "key=\"audit\"",
-            "events=3",
+            "count=3",
             "cause=skipped: removed",
         ] {
             assert!(line.contains(part), "{line}");

@@ -1,0 +1,103 @@
+//! The span of an emission whose signal has a `Trace`.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::emission::{Phase, State};
+use super::running::Place;
+use crate::context::{Outer, cause};
+use crate::event::Event;
+use crate::outcome::{Cancellation, Report};
+use crate::registry::Deliveries;
+use crate::span::{EmissionSpan, Emitted};
+
+impl<E: Event> State<'_, E> {
+    /// Begins what is more than a pass.
+    #[inline]
+    pub(super) fn begin_on(
+        &mut self,
+        own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        version: u64,
+        probe: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Report> {
+        let begin = |state: &mut Self| {
+            state.begin(outer);
+            state.poll_on(own, outer, version, probe, cx)
+        };
+        if self.core.spans.is_some() {
+            self.more().span = self.open_span();
+            return self.in_span(begin);
+        }
+        begin(self)
+    }
+
+    /// Goes on in a poll after the first.
+    #[inline]
+    pub(super) fn go_on(
+        &mut self,
+        own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        version: u64,
+        probe: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Report> {
+        if self.core.spans.is_some() {
+            return self.in_span(|state| state.poll_on(own, outer, version, probe, cx));
+        }
+        self.poll_on(own, outer, version, probe, cx)
+    }
+
+    /// Decides whether there is a span, and opens it. All that follows, user code included, is inside it.
+    #[inline(never)]
+    fn open_span(&mut self) -> Option<EmissionSpan> {
+        let core = self.core;
+        let sampler = core.spans.as_deref().filter(|it| it.is_heard())?;
+        let list = self.snapshot();
+        // What shares the event has found out what it was caused by.
+        let unshared = list.deliveries == Deliveries::None && !list.of_held;
+        let emitted = Emitted {
+            signal: &core.name,
+            event: core.event_type,
+            listeners: list.entries.len(),
+            unattended: self.if_dropped == Cancellation::RuntimeEnded,
+        };
+        let envelope = self.payload.envelope_mut();
+        if let (true, Some(cause)) = (unshared, cause()) {
+            envelope.caused_by(&cause);
+        }
+        EmissionSpan::open(sampler, envelope, &emitted)
+    }
+
+    /// One poll, inside the span if there is one.
+    #[inline(never)]
+    fn in_span(&mut self, poll: impl FnOnce(&mut Self) -> Poll<Report>) -> Poll<Report> {
+        let Some(span) = self.more().span.take() else {
+            return poll(self);
+        };
+        let polled = span.enter(|| poll(self));
+        match &polled {
+            Poll::Ready(report) => span.finish(report),
+            Poll::Pending => self.more().span = Some(span),
+        }
+        polled
+    }
+
+    /// The emission is dropped.
+    pub(super) fn abandon_traced(&mut self, abandon: impl FnOnce(&mut Self)) {
+        let span = self.more.as_mut().and_then(|more| more.span.take());
+        if self.phase == Phase::Returning {
+            // All listeners are done: there is nothing to abandon but the wait for the outer one's permit.
+            if let Some(span) = span {
+                span.finish(&self.tally.finish());
+            }
+            return;
+        }
+        let Some(span) = span else {
+            return abandon(self);
+        };
+        span.enter(|| abandon(self));
+        span.drop_unfinished(&self.tally.finish());
+    }
+}
