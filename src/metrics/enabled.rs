@@ -27,6 +27,8 @@ struct Shared {
     level: AtomicU32,
     /// How many more histograms may be made.
     left: AtomicUsize,
+    /// Held while one is made.
+    making: Mutex<()>,
     /// Where those record that have none of their own.
     others: [OnceBox<Recorder>; Kind::COUNT],
     slow: SlowCalls,
@@ -63,6 +65,7 @@ impl Board {
         Self(Arc::new(Shared {
             level: AtomicU32::new(Metrics::default().to_bits()),
             left: AtomicUsize::new(SERIES),
+            making: Mutex::default(),
             others: Default::default(),
             slow: SlowCalls::new(),
             followers: Mutex::default(),
@@ -119,6 +122,11 @@ impl Board {
         followers.push(follower);
     }
 
+    /// Whether there is no room for another histogram. After that, a look for one that there is finds it.
+    fn is_full(&self) -> bool {
+        self.0.left.load(Ordering::Acquire) == 0
+    }
+
     /// The histogram of those that have none of their own.
     fn other(&self, kind: Kind) -> &Recorder {
         self.0.others[kind.index()].get_or_init(|| Box::new(Recorder::new()))
@@ -149,15 +157,27 @@ impl Series {
     /// True if that took a histogram that there was not before.
     fn record(&self, board: &Board, kind: Kind, took: Duration) -> bool {
         let known = self.0.get();
-        let place = known.or_else(|| {
-            let place = Box::new(Place::in_room_of(board)?);
-            Some(self.0.get_or_init(|| place))
-        });
+        let place = known.or_else(|| self.made(board));
         match place {
             Some(place) => place.recorder.record(took),
             None => board.other(kind).record(took),
         }
         known.is_none() && place.is_some()
+    }
+
+    /// The histogram, if there is room for it or somebody else has just made it. One is made at a time: of two for the same thing, one would take the room of another's.
+    #[cold]
+    #[inline(never)]
+    fn made(&self, board: &Board) -> Option<&Place> {
+        if !board.is_full() {
+            let making = board.0.making.lock();
+            if self.0.get().is_none() && !board.is_full() {
+                let _ = self.0.set(Box::new(Place::new(board)));
+                board.0.left.fetch_sub(1, Ordering::Release);
+            }
+            drop(making);
+        }
+        self.0.get()
     }
 
     fn read(&self) -> Distribution {
@@ -167,15 +187,11 @@ impl Series {
 }
 
 impl Place {
-    fn in_room_of(board: &Board) -> Option<Self> {
-        let left = &board.0.left;
-        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        });
-        taken.is_ok().then(|| Self {
+    fn new(board: &Board) -> Self {
+        Self {
             board: board.clone(),
             recorder: Recorder::new(),
-        })
+        }
     }
 }
 
@@ -345,7 +361,7 @@ impl Meters {
 
     /// Whether there is no room for another histogram.
     pub(crate) fn is_full(&self) -> bool {
-        self.board.0.left.load(Ordering::Relaxed) == 0
+        self.board.is_full()
     }
 
     /// The call of a listener has ended, which may have no meter if there is no room. True if that took long itself.

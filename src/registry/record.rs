@@ -343,7 +343,7 @@ impl Record {
         let meters = &self.home.meters;
         // Where there is no room for its histogram, it needs nothing to keep it in.
         let meter = match self.known_meter() {
-            None if meters.is_full() => None,
+            None if meters.is_full() => self.known_meter(),
             _ => Some(self.meter()),
         };
         meters.call(meter, took, polled, who)

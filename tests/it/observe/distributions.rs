@@ -1,9 +1,12 @@
 //! Histograms within their stated error, against an exact sort, and whole under many threads.
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use fanfare::observe::Distribution;
 use fanfare::{Bus, Dispatch, Metrics, Signal};
+use futures::FutureExt;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::runtime::Builder;
@@ -183,6 +186,37 @@ fn no_call_is_lost_however_many_record_at_once() {
         let in_buckets: u64 = others.buckets().map(|bucket| bucket.count).sum();
         assert_eq!(in_buckets, others.count(), "{mode}");
         assert!(others.sum() >= others.max(), "{mode}");
+    }
+}
+
+/// The first calls of all listeners, all at once, and as many histograms as there are listeners: each has its own, and none of its calls is among the others', not even while it is made.
+#[test]
+fn a_histogram_that_many_make_at_once_is_made_once() {
+    const THREADS: usize = 4;
+    const LISTENERS: usize = 2;
+    for round in 0..400 {
+        // One more is the signal's.
+        let bus = Bus::builder()
+            .metrics(Metrics::Timed)
+            .max_series(LISTENERS + 1)
+            .build();
+        for _ in 0..LISTENERS {
+            bus.on(async |_: u64| {});
+        }
+        let together = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    together.wait();
+                    let _ = bus.emit(0_u64).now_or_never();
+                });
+            }
+        });
+        let snapshot = bus.snapshot();
+        let calls = (THREADS * LISTENERS) as u64;
+        assert_eq!(listeners(&bus), calls, "round {round}");
+        assert_eq!(snapshot.other_listeners.count(), 0, "round {round}");
+        assert_eq!(snapshot.other_emissions.count(), 0, "round {round}");
     }
 }
 
