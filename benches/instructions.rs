@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fanfare::layer::Retry;
+use fanfare::layer::{Retry, Trace};
 use fanfare::{Bus, Dispatch, Pool, Signal};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -60,6 +60,11 @@ const CASES: &[Case] = &[
     // What the listeners without layers cost beside one that has them: less `timeout-1`.
     ("mixed-10", |n| {
         let signal = with(1, Signal::new(), timeout);
+        run(&with(10, signal, on), n);
+    }),
+    // No subscriber asks for its spans.
+    ("untraced-10", |n| {
+        let signal = Signal::builder().trace(Trace::info()).build();
         run(&with(10, signal, on), n);
     }),
     ("bus-1", |n| {

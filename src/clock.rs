@@ -14,6 +14,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// How long ago that was.
+#[inline]
+pub(crate) fn since(then: Instant) -> Duration {
+    now().saturating_duration_since(then)
+}
+
 /// The first instant that this process asked for: coarse times are counted from it.
 fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
@@ -50,7 +56,7 @@ impl Coarse {
     /// The time of day that this was, or `None` for never.
     pub(crate) fn to_system_time(self) -> Option<SystemTime> {
         let since = Duration::from_millis(self.0.checked_sub(1)?);
-        let ago = now().saturating_duration_since(origin() + since);
+        let ago = self::since(origin() + since);
         SystemTime::now().checked_sub(ago)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use fanfare::layer::{RateLimit, Retry};
+use fanfare::layer::{RateLimit, Retry, Trace};
 use fanfare::{BoxError, Bus, Delivery, Dispatch, Pause, Signal, SignalBuilder, Storage};
 use futures::executor::block_on;
 use tower::{Layer, service_fn};
@@ -89,6 +89,20 @@ fn a_call_behind_layers_allocates_once_and_once_more_for_each_layer() {
             signal.on(async |_| {});
         }
         assert_eq!(of_one(&signal), 2 + 5 * listeners, "{listeners}");
+    }
+}
+
+#[test]
+fn a_trace_whose_spans_nobody_asks_for_allocates_the_same_for_any_number_of_listeners() {
+    for listeners in [1, 10, 100] {
+        let signal = Signal::<u32>::builder().trace(Trace::info()).build();
+        for _ in 0..listeners {
+            signal.on(async |_| {});
+            signal.on_sync(|_| {});
+            signal.on_shared(async |_| {});
+        }
+        // The event, and what travels with it, which is what their own emissions inherit from.
+        assert_eq!(of_one(&signal), 2, "{listeners}");
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::running::Occupancy;
-use super::timing::since;
 use super::{Core, Pass};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Link, Outer};
@@ -64,7 +63,7 @@ pub(super) fn start<E: Event>(
             .enter(|| catch(|| listener(event)))
             .unwrap_or_else(|message| Verdict::not(Cause::Panicked(message)));
         if timed {
-            let took = since(started);
+            let took = clock::since(started);
             record.timed(took, took);
         }
         on_thread.finish(verdict, started);

@@ -30,7 +30,7 @@ pub(crate) struct Core {
     pub(crate) id: u64,
     pub(crate) name: Arc<str>,
     pub(crate) home: Arc<Home>,
-    /// Listeners run in the emitter's task, and nothing but them is to be looked at while they do.
+    /// Listeners run in the emitter's task, and nothing but them is to be looked at while they do, unless there are spans.
     pub(crate) plain: bool,
     /// Which of its emissions have a span, if any.
     pub(crate) spans: Option<Box<Sampler>>,
@@ -61,8 +61,7 @@ impl Core {
             && options.pool.is_none()
             && options.token.is_none()
             && options.timing == Timing::Auto
-            && options.tolls.is_empty()
-            && options.spans.is_none();
+            && options.tolls.is_empty();
         let spans = options.spans.map(|rule| Box::new(Sampler::new(rule)));
         Self {
             id: home.id,
@@ -159,7 +158,7 @@ impl Core {
                 index: 0,
                 who: record.identity(),
                 cause,
-                duration: Some(clock::now().saturating_duration_since(began)),
+                duration: Some(clock::since(began)),
             });
         }
     }
@@ -185,7 +184,7 @@ impl Core {
 
     /// Notes how long a poll of a listener took that began at `since`: the first of its call, or a later one.
     pub(super) fn notice_poll(&self, record: &Record, since: Instant, which: Nth) {
-        let poll = clock::now().saturating_duration_since(since);
+        let poll = clock::since(since);
         if record.poll_was_long(which, poll >= LONG, SAMPLES) {
             self.warn_of_long_polls(record, poll);
         }
@@ -293,7 +292,8 @@ impl Core {
 
 impl Follower for Core {
     fn level_changed(&self) {
-        let is_slow = || !self.plain || self.home.meters.may_time();
+        let stays_slow = !self.plain || self.spans.is_some();
+        let is_slow = || stays_slow || self.home.meters.may_time();
         let mut slow = is_slow();
         loop {
             self.gate.set_slow(slow);

@@ -221,8 +221,7 @@ impl<'a, E: Event> State<'a, E> {
         self.phase = Phase::Running;
         let list = self.snapshot();
         let shares = list.shares;
-        let first = list.shards.begin(Seat::of_this_thread());
-        let sampled = first | shard::tick(SAMPLE);
+        let sampled = list.shards.begin(Seat::of_this_thread()) | shard::tick(SAMPLE);
         if shares {
             self.share();
         }
@@ -269,10 +268,10 @@ impl<'a, E: Event> State<'a, E> {
             .then(|| (self.note_time(), Arc::clone(self.snapshot())));
         let suspect = |list: &Snapshot<E>| list.later_suspect.load(Ordering::Relaxed);
         let probe = sample.as_ref().is_some_and(|(_, list)| suspect(list));
-        let polled = self.go_on(own, outer, version.number, probe, cx);
+        let polled = self.go_on(false, own, outer, version.number, probe, cx);
         if let Some((since, list)) = sample {
             // A poll that is short says nothing of the others of its emission.
-            if clock::now().saturating_duration_since(since) >= LONG {
+            if clock::since(since) >= LONG {
                 list.later_suspect.store(true, Ordering::Relaxed);
             }
         }
@@ -312,7 +311,7 @@ impl<'a, E: Event> State<'a, E> {
         let sample = sampled.then(|| Arc::clone(self.snapshot()));
         let suspect = self.snapshot().suspect.load(Ordering::Relaxed);
         let drawn = self.drawn();
-        let polled = if self.core.plain && self.may_pass(outer) && !suspect {
+        let polled = if self.core.plain && !self.is_traced() && self.may_pass(outer) && !suspect {
             // Unless it is drawn, not the listeners but the pass as a whole is timed.
             let all_done = match drawn {
                 None => self.pass(own.as_mut(), outer, version, Untimed, cx),
@@ -330,10 +329,10 @@ impl<'a, E: Event> State<'a, E> {
             }
         } else {
             self.more().draw = drawn;
-            self.begin_on(own, outer, version, sampled && suspect, cx)
+            self.go_on(true, own, outer, version, sampled && suspect, cx)
         };
         if let (Some(since), Some(list)) = (since, sample) {
-            let long = clock::now().saturating_duration_since(since) >= LONG;
+            let long = clock::since(since) >= LONG;
             list.suspect.store(long, Ordering::Relaxed);
         }
         polled
@@ -371,8 +370,9 @@ impl<'a, E: Event> State<'a, E> {
             self.more().permit = None;
             self.count();
             self.leave_door();
-            if !self.snapshot().of_held {
-                ended(core, self.more().draw);
+            let draw = self.more.as_ref().and_then(|more| more.draw);
+            if draw.is_some() && !self.snapshot().of_held {
+                ended(core, draw);
             }
             self.phase = Phase::Returning;
         }

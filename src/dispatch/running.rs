@@ -10,7 +10,6 @@ use pin_project_lite::pin_project;
 
 use super::Core;
 use super::start::{Start, Started};
-use super::timing::since;
 use crate::clock::{self, Instant};
 use crate::context::{Calls, Frame, Lease, Outer, within};
 use crate::event::Event;
@@ -85,7 +84,7 @@ impl<E> Finished<E> {
                 index,
                 entry: Arc::clone(entry),
                 cause: *cause,
-                duration: started.map(|since| clock::now().saturating_duration_since(since)),
+                duration: started.map(clock::since),
                 called: true,
             })),
         }
@@ -138,7 +137,7 @@ impl<E> Running<E> {
     /// The call is over, or cut short: if it is timed, says how long it took.
     fn note_time(&self) {
         if let (Some(began), Some(polled)) = (self.started, self.watch.polled()) {
-            self.entry().record().timed(since(began), polled);
+            self.entry().record().timed(clock::since(began), polled);
         }
     }
 
@@ -297,7 +296,9 @@ impl<E: Event> Place<E> {
         });
         let pending = matches!(step, Step::Pending);
         if let Some(begun) = begun {
-            running.watch.add(since(begun));
+            if running.watch.is_running() {
+                running.watch.add(clock::since(begun));
+            }
             if let Some(core) = probe {
                 core.notice_poll(running.entry().record(), begun, Nth::Later);
             }

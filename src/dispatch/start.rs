@@ -7,7 +7,6 @@ use std::task::Context;
 use super::hold::{Look, called_instead};
 use super::options::Timing;
 use super::running::{Finished, Occupancy, Running, Whose, end_panicked, frame, poll_slot};
-use super::timing::since;
 use super::{Core, blocking};
 use crate::clock::{self, Instant};
 use crate::context::{Frame, Lease};
@@ -192,12 +191,15 @@ impl<E: Event> Start<'_, E> {
 
 /// A call that began then has ended in its first poll, and is timed.
 fn note_time<E>(entry: &Arc<dyn Entry<E>>, began: Option<Instant>) {
-    if let Some(took) = began.map(since) {
+    if let Some(took) = began.map(clock::since) {
         entry.record().timed(took, took);
     }
 }
 
 /// The watch of a call that began then, has suspended, and is timed.
+#[inline]
 fn watch(began: Option<Instant>) -> Stopwatch {
-    began.map_or_else(Stopwatch::default, |began| Stopwatch::running(since(began)))
+    began.map_or_else(Stopwatch::default, |began| {
+        Stopwatch::running(clock::since(began))
+    })
 }

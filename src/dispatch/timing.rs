@@ -119,11 +119,7 @@ pub(super) fn timed_if(drawn: bool, core: &Arc<Core>, acquire: Acquire) -> Acqui
     let (core, began) = (Arc::clone(core), clock::now());
     Box::pin(async move {
         let acquired = acquire.await;
-        core.home.meters.waited(Wait::Permit, since(began));
+        core.home.meters.waited(Wait::Permit, clock::since(began));
         acquired
     })
-}
-
-pub(super) fn since(began: Instant) -> Duration {
-    clock::now().saturating_duration_since(began)
 }

@@ -9,34 +9,14 @@ use crate::context::{Outer, cause};
 use crate::event::Event;
 use crate::outcome::{Cancellation, Report};
 use crate::registry::Deliveries;
-use crate::span::{EmissionSpan, Emitted};
+use crate::span::{EmissionSpan, Emitted, Sampler};
 
 impl<E: Event> State<'_, E> {
-    /// Begins what is more than a pass.
-    #[inline]
-    pub(super) fn begin_on(
-        &mut self,
-        own: Pin<&mut Place<E>>,
-        outer: Outer<'_>,
-        version: u64,
-        probe: bool,
-        cx: &mut Context<'_>,
-    ) -> Poll<Report> {
-        let begin = |state: &mut Self| {
-            state.begin(outer);
-            state.poll_on(own, outer, version, probe, cx)
-        };
-        if self.core.spans.is_some() {
-            self.more().span = self.open_span();
-            return self.in_span(begin);
-        }
-        begin(self)
-    }
-
-    /// Goes on in a poll after the first.
+    /// Begins what is more than a pass, or goes on with it in a later poll.
     #[inline]
     pub(super) fn go_on(
         &mut self,
+        begins: bool,
         own: Pin<&mut Place<E>>,
         outer: Outer<'_>,
         version: u64,
@@ -44,12 +24,53 @@ impl<E: Event> State<'_, E> {
         cx: &mut Context<'_>,
     ) -> Poll<Report> {
         if self.core.spans.is_some() {
-            return self.in_span(|state| state.poll_on(own, outer, version, probe, cx));
+            return self.go_on_in_span(begins, own, outer, version, probe, cx);
+        }
+        if begins {
+            self.begin(outer);
         }
         self.poll_on(own, outer, version, probe, cx)
     }
 
-    /// Decides whether there is a span, and opens it. All that follows, user code included, is inside it.
+    /// The same, inside a span if there is one: all of it, user code included. The first poll decides, and opens it.
+    #[inline(never)]
+    fn go_on_in_span(
+        &mut self,
+        begins: bool,
+        own: Pin<&mut Place<E>>,
+        outer: Outer<'_>,
+        version: u64,
+        probe: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Report> {
+        let span = if begins {
+            self.open_span()
+        } else {
+            self.more().span.take()
+        };
+        let poll = || {
+            if begins {
+                self.begin(outer);
+            }
+            self.poll_on(own, outer, version, probe, cx)
+        };
+        let Some(span) = span else { return poll() };
+        let polled = span.enter(poll);
+        match &polled {
+            Poll::Ready(report) => span.finish(report),
+            Poll::Pending => self.more().span = Some(span),
+        }
+        polled
+    }
+
+    /// Whether its signal has a `Trace` that somebody asks for.
+    #[inline]
+    pub(super) fn is_traced(&self) -> bool {
+        let spans = self.core.spans.as_deref();
+        spans.is_some_and(Sampler::is_heard)
+    }
+
+    /// Decides whether there is a span, and opens it.
     #[inline(never)]
     fn open_span(&mut self) -> Option<EmissionSpan> {
         let core = self.core;
@@ -68,20 +89,6 @@ impl<E: Event> State<'_, E> {
             envelope.caused_by(&cause);
         }
         EmissionSpan::open(sampler, envelope, &emitted)
-    }
-
-    /// One poll, inside the span if there is one.
-    #[inline(never)]
-    fn in_span(&mut self, poll: impl FnOnce(&mut Self) -> Poll<Report>) -> Poll<Report> {
-        let Some(span) = self.more().span.take() else {
-            return poll(self);
-        };
-        let polled = span.enter(|| poll(self));
-        match &polled {
-            Poll::Ready(report) => span.finish(report),
-            Poll::Pending => self.more().span = Some(span),
-        }
-        polled
     }
 
     /// The emission is dropped.

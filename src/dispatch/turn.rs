@@ -176,9 +176,7 @@ impl<E: Event> Its<E> {
     /// How long it waited for what it paid, if it had to.
     fn waited(&self) -> Option<Duration> {
         let paying = self.0.as_ref()?.paying.as_ref()?;
-        let waits = paying
-            .since
-            .map(|since| clock::now().saturating_duration_since(since));
+        let waits = paying.since.map(clock::since);
         Some(paying.waited + waits.unwrap_or_default()).filter(|waited| !waited.is_zero())
     }
 

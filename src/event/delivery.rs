@@ -201,7 +201,7 @@ impl Delivery {
     /// How long ago the emission began, as far as that was noted. See [`emitted_at`](Self::emitted_at).
     pub fn age(&self) -> Option<Duration> {
         let emitted = self.call.envelope.emitted?;
-        Some(clock::now().saturating_duration_since(emitted))
+        Some(clock::since(emitted))
     }
 
     /// When the call is ended whatever it has done by then, on tokio's clock: the earlier of the emission's timeout and the listener's deadline. The timeout of an

@@ -154,6 +154,7 @@ impl Traced {
 
 impl Delivery {
     /// What the deliveries of the emission share, as the listener of this one sees it.
+    #[inline]
     pub(crate) fn envelope(&self) -> &Arc<Envelope> {
         self.call.seen()
     }

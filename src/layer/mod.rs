@@ -57,6 +57,7 @@ mod dead_letter;
 mod deadline;
 mod decision;
 mod dedup;
+mod direct;
 mod ending;
 mod fallback;
 mod fault;
@@ -90,6 +91,7 @@ pub use dead_letter::{
 pub use deadline::{Deadline, DeadlineFuture, DeadlineService};
 pub use decision::{Decision, Directed};
 pub use dedup::{Dedup, DedupFuture, DedupHandle, DedupService, InFlight};
+pub(crate) use direct::Direct;
 pub use fallback::{Fallback, FallbackError, FallbackFuture, FallbackService};
 pub use fault::{Fault, FaultFuture, FaultService, Injected, InjectedFault};
 pub(crate) use follow::follow_up;

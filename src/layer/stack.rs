@@ -17,7 +17,7 @@ use super::{
 use crate::error::{BoxError, OptionError};
 use crate::event::{Addressee, Delivery, Event};
 use crate::listener::{Keeper, Onward};
-use crate::span::Rule;
+use crate::span::{Detail, Rule};
 
 /// A place in the stack of a listener, named after the layer that stands there. A layer of yours at a place stands just outside the layer that it is named after; of
 /// several at one place, the first that was given is outermost, those of a bus outside those of a signal outside those of a listener.
@@ -262,6 +262,15 @@ impl Layers {
     pub(crate) fn follows(&self) -> bool {
         let fallback = self.0.as_ref().and_then(|slots| slots.fallback.as_ref());
         fallback.is_some_and(Fallback::emits)
+    }
+
+    /// The level of the spans, if nothing but a trace stands around the listener.
+    pub(crate) fn trace_alone(&self) -> Option<Detail> {
+        let slots = self.0.as_deref()?;
+        let always = |place| matches!(place, Some(Place::Trace | Place::Panic | Place::Listener));
+        let alone = slots.policy.is_empty() && slots.words().iter().all(|it| always(it.0));
+        let trace = slots.trace.filter(|_| alone);
+        trace.map(|trace| trace.rule().detail)
     }
 
     /// The spans that an emission is asked to have.

@@ -216,7 +216,7 @@ impl Draw {
     }
 
     pub(crate) fn elapsed(self) -> Duration {
-        clock::now().saturating_duration_since(self.began)
+        clock::since(self.began)
     }
 
     fn hits(self, level: u32) -> bool {

@@ -118,7 +118,7 @@ impl Load {
     }
 
     fn age(&self) -> u64 {
-        nanos(clock::now().saturating_duration_since(self.since))
+        nanos(clock::since(self.since))
     }
 }
 

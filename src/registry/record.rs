@@ -272,12 +272,19 @@ impl Record {
             return false;
         };
         if before == 1 {
-            if let Some(host) = self.home.host() {
-                // Nobody's act, nor is what follows from it: the link to a derived signal that has no other listener is cut.
-                acting_alone(|| host.remove(self));
-            }
+            self.leave_registry();
         }
         true
+    }
+
+    /// Its last call is made. Apart, so that what every call claims stays small.
+    #[cold]
+    #[inline(never)]
+    fn leave_registry(&self) {
+        if let Some(host) = self.home.host() {
+            // Nobody's act, nor is what follows from it: the link to a derived signal that has no other listener is cut.
+            acting_alone(|| host.remove(self));
+        }
     }
 
     pub(crate) fn is_spent(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The end of a registration: the listener becomes an entry of the list.
 
+use std::future::Future;
 use std::sync::{Arc, Weak};
 
 use tower_service::Service;
@@ -10,8 +11,9 @@ use crate::dispatch::Keep;
 use crate::error::{BoxError, OptionError};
 use crate::event::{Addressee, Delivery, Event};
 use crate::key::Key;
-use crate::layer::{Around, Layered, Place};
-use crate::listener::{Callee, Keeper, Kind, Onward};
+use crate::layer::{Around, Direct, Layered, Place};
+use crate::listener::{Callee, Keeper, Kind, Onward, Payload};
+use crate::outcome::IntoOutcome;
 use crate::registry::{Budget, Insert, Listed, Record, RegisterError, Wishes, entry};
 use crate::sync::{AtomicU64, unique_id};
 
@@ -33,15 +35,40 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         S::Future: Send + 'static,
     {
         let follows = self.layers.follows();
-        self.register_stack(wants_time, follows, listener)
+        self.register_stack(wants_time, follows, listener, |layered| layered)
     }
 
-    /// The same. `follows`: the listener, or a layer around it, has events emitted.
-    pub(super) fn register_stack<S>(
+    /// Registers a listener that takes the event alone: `direct` is how it is called where nothing but a trace stands around it, and nobody asks for spans.
+    pub(super) fn register_traced<S, F, Fut>(
+        self,
+        direct: F,
+        listener: S,
+    ) -> Result<Subscription, RegisterError>
+    where
+        S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        F: Fn(&mut Payload<E>, bool) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoOutcome> + Send + 'static,
+    {
+        let Some(detail) = self.layers.trace_alone() else {
+            return self.register_layered(false, |_| listener);
+        };
+        self.register_stack(
+            false,
+            false,
+            |_| listener,
+            |layered| Direct::new(layered, detail, direct),
+        )
+    }
+
+    /// The same. `follows`: the listener, or a layer around it, has events emitted. `finish`: what its list has.
+    pub(super) fn register_stack<S, C: Callee<E> + 'static>(
         mut self,
         wants_time: bool,
         follows: bool,
         listener: impl FnOnce(Arc<dyn Keeper>) -> S,
+        finish: impl FnOnce(Layered) -> C,
     ) -> Result<Subscription, RegisterError>
     where
         S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
@@ -77,7 +104,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
                 wants_time,
                 onward,
             };
-            Layered(layers.around(listener(keeper), around))
+            finish(Layered(layers.around(listener(keeper), around)))
         };
         self.enter(Kind::Service, callee, |listed| keep.set_listed(listed))
     }

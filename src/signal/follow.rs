@@ -105,7 +105,7 @@ impl<E: Event, Takes> ListenBuilder<'_, E, Takes> {
         Fut: Future<Output = Result<Events, BoxError>> + Send + 'static,
     {
         let call = move |d: &Delivery| follow_up(attempt(d), d.clone());
-        self.register_stack(wants_time, true, |_| leaf(call))
+        self.register_stack(wants_time, true, |_| leaf(call), |layered| layered)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{ListenBuilder, Subscription};
 use crate::error::BoxError;
 use crate::event::{Delivery, Event};
 use crate::layer::{Attempt, event_of, leaf, on_thread, shared_event_of};
-use crate::listener::{Kind, Listener, Step, callee};
+use crate::listener::{Kind, Listener, Payload, Step, callee};
 use crate::outcome::IntoOutcome;
 use crate::registry::RegisterError;
 
@@ -28,8 +28,10 @@ impl<E: Event> ListenBuilder<'_, E> {
         if self.is_plain() {
             return self.register(Kind::Async, |_| callee::owned(listener));
         }
+        let direct = listener.clone();
+        let direct = move |event: &mut Payload<E>, last| direct.clone()(event.own(last));
         let call = move |d: &Delivery| listener.clone()(event_of::<E>(d).clone());
-        self.register_layered(false, |_| leaf(call))
+        self.register_traced(direct, leaf(call))
     }
 
     /// Registers an async closure that can fail: `?` works with no annotation. See [`Signal::try_on`](crate::Signal::try_on).
@@ -45,8 +47,10 @@ impl<E: Event> ListenBuilder<'_, E> {
         if self.is_plain() {
             return self.register(Kind::Async, |_| callee::owned(listener));
         }
+        let direct = listener.clone();
+        let direct = move |event: &mut Payload<E>, last| direct.clone()(event.own(last));
         let call = move |d: &Delivery| listener.clone()(event_of::<E>(d).clone());
-        self.register_layered(false, |_| leaf(call))
+        self.register_traced(direct, leaf(call))
     }
 
     /// Registers a closure that borrows the event and runs in place. See [`Signal::on_sync`](crate::Signal::on_sync).
@@ -64,8 +68,10 @@ impl<E: Event> ListenBuilder<'_, E> {
             return self.register(Kind::Sync, |_| callee::borrowed(listener));
         }
         let listener = Arc::new(listener);
+        let direct = Arc::clone(&listener);
+        let direct = move |event: &mut Payload<E>, _| ready(direct(event.borrow()).into_outcome());
         let call = move |d: &Delivery| ready(listener(event_of::<E>(d)).into_outcome());
-        self.register_layered(false, |_| leaf(call))
+        self.register_traced(direct, leaf(call))
     }
 
     /// Registers an async closure that shares one `Arc` of the event with the others of its kind. See [`Signal::on_shared`](crate::Signal::on_shared).
@@ -81,8 +87,10 @@ impl<E: Event> ListenBuilder<'_, E> {
         if self.is_plain() {
             return self.register(Kind::Shared, |_| callee::shared(listener));
         }
+        let direct = listener.clone();
+        let direct = move |event: &mut Payload<E>, _| direct.clone()(event.share());
         let call = move |d: &Delivery| listener.clone()(shared_event_of::<E>(d));
-        self.register_layered(false, |_| leaf(call))
+        self.register_traced(direct, leaf(call))
     }
 
     /// Registers a closure that blocks. See [`Signal::on_blocking`](crate::Signal::on_blocking).
@@ -117,11 +125,14 @@ impl<E: Event> ListenBuilder<'_, E> {
             return self.register(Kind::Async, |_| callee::listener(listener));
         }
         let listener = Arc::new(listener);
-        let call = move |d: &Delivery| {
-            let (listener, event) = (Arc::clone(&listener), event_of::<E>(d).clone());
+        let handle = move |event| {
+            let listener = Arc::clone(&listener);
             async move { listener.handle(event).await.into_outcome() }
         };
-        self.register_layered(false, |_| leaf(call))
+        let direct = handle.clone();
+        let direct = move |event: &mut Payload<E>, last| direct(event.own(last));
+        let call = move |d: &Delivery| handle(event_of::<E>(d).clone());
+        self.register_traced(direct, leaf(call))
     }
 
     /// Registers a `tower` service. See [`Signal::service`](crate::Signal::service).

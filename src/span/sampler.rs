@@ -20,6 +20,12 @@ impl Detail {
             Self::Info => Level::INFO,
         }
     }
+
+    /// Whether any subscriber asks for the level. Looked at before anything else.
+    pub(crate) fn is_heard(self) -> bool {
+        let level = self.level();
+        level <= tracing::level_filters::STATIC_MAX_LEVEL && level <= LevelFilter::current()
+    }
 }
 
 /// Which spans are asked for.
@@ -50,10 +56,9 @@ impl Sampler {
         self.rule.detail
     }
 
-    /// Whether any subscriber asks for the level. Looked at before anything else.
+    /// See [`Detail::is_heard`].
     pub(crate) fn is_heard(&self) -> bool {
-        let level = self.rule.detail.level();
-        level <= tracing::level_filters::STATIC_MAX_LEVEL && level <= LevelFilter::current()
+        self.rule.detail.is_heard()
     }
 
     /// Whether an emission, or a call whose emission has not decided, has a span: as its `traceparent` says, or else as what it was caused by has decided, or else one in so many.

@@ -147,7 +147,7 @@ impl Future for Wait {
 }
 
 fn measure(waiter: &Waiter, since: Instant) {
-    let time = clock::now().saturating_duration_since(since);
+    let time = clock::since(since);
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let total = &waiter.store().counts.wait_nanos;
     total.fetch_add(nanos, Ordering::Relaxed);

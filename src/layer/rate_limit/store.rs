@@ -255,7 +255,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         let counts = &self.store.counts;
         counts.waiting.fetch_sub(1, Ordering::Relaxed);
-        let waited = clock::now().saturating_duration_since(self.since);
+        let waited = clock::since(self.since);
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         counts.wait_nanos.fetch_add(nanos, Ordering::Relaxed);
         let turn = self.store.waiting.remove(self.ticket);
