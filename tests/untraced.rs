@@ -5,9 +5,12 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{self, Poll};
 
 use fanfare::layer::{Decision, Trace};
 use fanfare::{BoxError, Bus, Dispatch, Listener, Outcome, Pool, Verdict};
@@ -31,6 +34,23 @@ impl Listener<u32> for Ledger {
         yield_now().await;
         let _ = self.0.emit(Shipped("listener")).await;
         Ok(())
+    }
+}
+
+/// Fails, and panics when it is dropped.
+struct FailsAndPanics;
+
+impl Future for FailsAndPanics {
+    type Output = Result<(), BoxError>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Err("before its drop".into()))
+    }
+}
+
+impl Drop for FailsAndPanics {
+    fn drop(&mut self) {
+        panic!("in its drop");
     }
 }
 
@@ -98,6 +118,7 @@ async fn seen(bus: &Bus, sampled: bool) -> Vec<String> {
     signal.on(async |_| panic!("in the future"));
     signal.on(|_| -> std::future::Ready<()> { panic!("in the closure") });
     signal.on_sync(|_| Verdict::failed("in place"));
+    signal.on(|_| FailsAndPanics);
 
     let flags = u8::from(sampled);
     let w3c = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags:02}");
@@ -134,7 +155,7 @@ async fn the_same_comes_of_an_emission_whether_or_not_anybody_asks_for_its_spans
             let line = format!("{from} (Some(\"order 1\"), true) true");
             assert!(seen.contains(&line), "{mode}: no {line} in\n{text}");
         }
-        let counts = "4 done, 5 failed, of those 2 panicked, disabled: true";
+        let counts = "4 done, 6 failed, of those 2 panicked, disabled: true";
         assert!(text.contains(counts), "{mode}: {text}");
         assert!(text.contains("1 skipped"), "{mode}: {text}");
         unheard.push((mode, seen));
@@ -145,11 +166,11 @@ async fn the_same_comes_of_an_emission_whether_or_not_anybody_asks_for_its_spans
         tracing_subscriber::registry().with(opened.clone().with_filter(LevelFilter::INFO));
     set_global_default(subscriber).unwrap();
     for ((mode, bus), unheard) in buses().into_iter().zip(unheard.clone()) {
-        // Two emissions to nine listeners, one of which is skipped once, and what they emit.
+        // Two emissions to ten listeners, one of which is skipped once, and what they emit.
         let before = opened.0.load(Ordering::SeqCst);
         assert_eq!((mode, seen(&bus, true).await), unheard);
         let spans = opened.0.load(Ordering::SeqCst) - before;
-        assert!(spans >= 2 + 17, "{mode}: {spans}");
+        assert!(spans >= 2 + 19, "{mode}: {spans}");
     }
     // Asked for, and not sampled.
     for ((mode, bus), unheard) in buses().into_iter().zip(unheard) {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::ending::end;
 use super::{Decision, Layered, Station};
 use crate::context::because_of;
 use crate::error::BoxError;
@@ -62,7 +63,7 @@ where
         }
         let inner = because_of(&envelope, || (self.listener)(call.payload, call.last));
         let future = DirectFuture {
-            inner,
+            inner: Some(inner),
             envelope,
             station: Arc::clone(&self.layered.0),
         };
@@ -83,10 +84,11 @@ where
 }
 
 pin_project! {
-    /// One call. What it emits is emitted because of its event, and what its error decides is carried out, as in the stack.
+    /// One call. What it emits is emitted because of its event, and a failure is what it is in the stack.
     struct DirectFuture<Fut> {
+        // There until it has failed.
         #[pin]
-        inner: Fut,
+        inner: Option<Fut>,
         envelope: Arc<Envelope>,
         station: Arc<Station>,
     }
@@ -96,20 +98,25 @@ impl<Fut: Future<Output: IntoOutcome>> Future for DirectFuture<Fut> {
     type Output = Verdict;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
-        let this = self.project();
+        let mut this = self.project();
+        let inner = this.inner.as_mut().as_pin_mut();
+        let inner = inner.expect("it is not polled after it was ready");
         let polled = because_of(this.envelope, || {
-            this.inner.poll(cx).map(IntoOutcome::into_outcome)
+            inner.poll(cx).map(IntoOutcome::into_outcome)
         });
         polled.map(|verdict| match verdict.0 {
-            Flow::Failed(error) => failed(this.station, error),
+            Flow::Failed(error) => failed(this.station, this.inner, error),
             _ => verdict,
         })
     }
 }
 
-/// There are no rules, so the error alone decides.
+/// What failed is dropped first. There are no rules, so the error alone decides.
 #[cold]
-fn failed(station: &Station, error: BoxError) -> Verdict {
+fn failed<Fut>(station: &Station, inner: Pin<&mut Option<Fut>>, error: BoxError) -> Verdict {
+    let Err(error) = end(inner, Err(error)) else {
+        unreachable!("what has failed stays failed")
+    };
     station.carry_out(Decision::of(&*error));
     Verdict::not(Cause::of(error))
 }

@@ -13,9 +13,9 @@ use crate::span::{Detail, Rule};
 /// For a signal or a bus that is given it. For one listener alone it opens the `deliver` span only; so it does as a layer that is put somewhere by hand. The chapter on tracing in the book has
 /// the fields of both spans, and of the events that are in them.
 ///
-/// It stands outermost, so that what the layers inside log is in the span too. Where no subscriber asks for its spans, none is made or thought of, and listeners that have no other layer are called
-/// as if they had none; their emission shares its event, as with any layer. Where it is to have spans, it takes the way of those that are more than a pass, its listeners are called through the stack of
-/// layers, and each call makes a span.
+/// It stands outermost, so that what the layers inside log is in the span too. An emission shares its event, as with any layer. Where no subscriber asks for the spans, or the emission is not
+/// sampled, a listener that has no other layer, does not block and takes the event alone is called without its stack. Where there are spans, the emission takes the way of those that are more than a pass, its
+/// listeners are called through the stack of layers, and each call makes a span.
 ///
 /// # Sampling
 ///

@@ -211,19 +211,18 @@ async fn an_attempt_that_follows_at_once_waits_for_a_permit_too() {
     assert_eq!((gauge.total(), gauge.peak()), (2, 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_thread_that_is_given_up_in_the_background_keeps_its_permit() {
     let pool = Pool::new(1);
     let signal: Signal<u32> = on_pool(Dispatch::Concurrent, &pool);
     let (go, wait) = mpsc::channel::<()>();
     let wait = Arc::new(Mutex::new(wait));
-    let entered = Arc::new(AtomicBool::new(false));
-    let e = Arc::clone(&entered);
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
     let blocks = move |_, d: Delivery| {
         if d.attempt() == 1 {
             return Err("down");
         }
-        e.store(true, Ordering::SeqCst);
+        begun.send(()).unwrap();
         let _ = wait.lock().unwrap().recv();
         Ok(())
     };
@@ -231,11 +230,13 @@ async fn a_thread_that_is_given_up_in_the_background_keeps_its_permit() {
     let listen = signal.listen().retry(retry).timeout(10 * SHORT);
     let sub = listen.with_delivery().on_blocking(blocks).unwrap();
     assert_eq!(signal.emit(1).await.count(Outcome::Deferred), 1);
+    // One that has not begun is taken back. The clock stands still as long as the thread runs.
+    begins.recv().await.unwrap();
+    tokio::time::advance(10 * SHORT).await;
     while signal.stats().count(Outcome::TimedOut) == 0 {
-        tokio::time::sleep(SHORT).await;
+        tokio::task::yield_now().await;
     }
     settle().await;
-    assert!(entered.load(Ordering::SeqCst));
     assert_eq!((sub.metadata().running(), pool.in_use()), (1, 1));
     go.send(()).unwrap();
     sub.remove();
@@ -243,7 +244,7 @@ async fn a_thread_that_is_given_up_in_the_background_keeps_its_permit() {
     assert_eq!(pool.in_use(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_thread_that_was_given_up_comes_to_is_told() {
     let told = Log::default();
     let t = told.clone();
@@ -252,13 +253,22 @@ async fn what_a_thread_that_was_given_up_comes_to_is_told() {
         .build();
     let (go, wait) = mpsc::channel::<()>();
     let wait = Arc::new(Mutex::new(wait));
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
     let blocks = move |_| {
+        begun.send(()).unwrap();
         let _ = wait.lock().unwrap().recv();
         panic!("late");
     };
     let listen = signal.listen().key("sender").timeout(SHORT);
     let sub = listen.on_blocking(blocks).unwrap();
-    assert_eq!(signal.emit(1).await.count(Outcome::TimedOut), 1);
+    let emission = tokio::spawn({
+        let signal = signal.clone();
+        async move { signal.emit(1).await }
+    });
+    // One that has not begun is taken back. The clock stands still as long as the thread runs.
+    begins.recv().await.unwrap();
+    tokio::time::advance(SHORT).await;
+    assert_eq!(emission.await.unwrap().count(Outcome::TimedOut), 1);
     go.send(()).unwrap();
     sub.remove();
     sub.removed().await;

@@ -137,20 +137,29 @@ async fn what_a_thread_does_that_was_given_up_is_counted_by_its_signal_too() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_fails_twice_makes_no_share_above_one() {
     let bus = Bus::builder().on_failure(|_| {}).build();
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
     let (go, gate) = mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
     bus.listen::<u32>()
         .timeout(MS)
         .on_blocking(move |_| {
+            begun.send(()).unwrap();
             let _ = gate.lock().unwrap().recv_timeout(MINUTE);
             panic!("late");
         })
         .unwrap();
     let signal = bus.signal::<u32>();
-    assert_eq!(signal.emit(1).await.count(Outcome::TimedOut), 1);
+    let emission = tokio::spawn({
+        let signal = signal.clone();
+        async move { signal.emit(1).await }
+    });
+    // One that has not begun is taken back, and never fails. The clock stands still as long as the thread runs.
+    begins.recv().await.unwrap();
+    tokio::time::advance(2 * MS).await;
+    assert_eq!(emission.await.unwrap().count(Outcome::TimedOut), 1);
     go.send(()).unwrap();
     let panicked = async {
         while signal.stats().count(Outcome::Panicked) == 0 {
